@@ -63,7 +63,7 @@
 //!
 //! - A binary runs through its open file. On kernels before 6.14 its `comm` (what `ps` and `killall` show) is then a number;
 //!   `argv[0]` and `/proc/self/exe` are as ever.
-//! - `peak_memory` of a child counts from its exec on and never includes the host's.
+//! - The peak memory of a child is known only where it is above the host's own: see [`Usage::peak_memory`].
 //! - A process group is not a whole tree: a process that calls setsid(2) leaves it.
 //! - A host that calls fork(2) by itself shares its children with the forked copy in nothing but the handles: they do not work
 //!   there.

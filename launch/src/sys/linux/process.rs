@@ -19,6 +19,8 @@ use crate::{Exit, Signal, SignalError, WaitError};
 pub(super) struct Process {
     pidfd: ManuallyDrop<OwnedFd>,
     pid: libc::pid_t,
+    /// The host's peak memory when the program was executed.
+    host_peak: u64,
     end: Mutex<End>,
 }
 
@@ -35,6 +37,7 @@ impl Process {
         Process {
             pidfd: ManuallyDrop::new(pidfd),
             pid,
+            host_peak: wait::own_peak(),
             end: Mutex::new(End::Unknown),
         }
     }
@@ -62,7 +65,7 @@ impl Process {
         // it gone.
         let mut end = self.lock();
         if let End::Unknown = *end {
-            match wait::look(self.pidfd(), self.collect()) {
+            match wait::look(self.pidfd(), self.collect(), self.host_peak) {
                 Ok(Look::Running) => {}
                 Ok(Look::Ended(exit)) => *end = End::Known(exit),
                 Ok(Look::Lost) => *end = End::Lost,
@@ -109,7 +112,7 @@ impl Drop for Process {
         }
         // SAFETY: nothing uses the field after this: the value is being dropped.
         let pidfd = unsafe { ManuallyDrop::take(&mut self.pidfd) };
-        if wait::look(pidfd.as_fd(), Collect::Yes) == Ok(Look::Running) {
+        if wait::look(pidfd.as_fd(), Collect::Yes, self.host_peak) == Ok(Look::Running) {
             reaper::adopt(pidfd);
         }
     }

@@ -42,6 +42,9 @@ pub(super) struct SignalSet(u64);
 impl SignalSet {
     pub(super) const EMPTY: SignalSet = SignalSet(0);
     pub(super) const FULL: SignalSet = SignalSet(u64::MAX);
+    /// All but the signals 32, 33 and 34, by which C libraries make every thread of a process take part in a setuid(2) or a
+    /// cancellation: a thread that blocks them for good hangs such a call for ever.
+    pub(super) const FULL_FOR_A_THREAD: SignalSet = SignalSet(!(0b111 << 31));
 }
 
 /// Sets the calling thread's signal mask, also the part of it that the C library keeps for itself, and answers the old one.
@@ -185,6 +188,14 @@ pub(super) fn wait_pidfd(pidfd: RawFd, options: c_int) -> Result<Option<(libc::s
     check(result)?;
     // The kernel leaves zeros in place of a process.
     Ok((info.si_signo != 0).then_some((info, usage)))
+}
+
+/// What the calling process used.
+pub(super) fn own_usage() -> Result<libc::rusage> {
+    // SAFETY: it is a plain C struct, for which all zeros is a value.
+    let mut usage = unsafe { std::mem::zeroed::<libc::rusage>() };
+    // SAFETY: the kernel writes one struct, which lives during the call.
+    check(unsafe { libc::syscall(libc::SYS_getrusage, libc::RUSAGE_SELF, &raw mut usage) }).map(|_| usage)
 }
 
 /// Asks the kernel about the process of a pidfd, for what `mask` names; the answer's mask says what it holds.

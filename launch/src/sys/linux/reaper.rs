@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 
-use super::raw::{self, Errno};
+use super::raw::{self, Errno, SignalSet};
 use super::sigmask::BlockedSignals;
 use super::wait::{self, Collect, Look};
 
@@ -68,7 +68,7 @@ fn get() -> raw::Result<Arc<Reaper>> {
     });
     let for_thread = Arc::clone(&reaper);
     // The thread inherits the mask: signals to the host are for the host's own threads.
-    let blocked = BlockedSignals::new()?;
+    let blocked = BlockedSignals::new(SignalSet::FULL_FOR_A_THREAD)?;
     let thread = std::thread::Builder::new()
         .name("childproof-reaper".to_owned())
         .spawn(move || for_thread.run());
@@ -96,7 +96,7 @@ impl Reaper {
                 // Closing the pidfd takes it out of the epoll.
                 if dying
                     .get(&key)
-                    .is_some_and(|pidfd| wait::look(pidfd.as_fd(), Collect::Yes) != Ok(Look::Running))
+                    .is_some_and(|pidfd| wait::look(pidfd.as_fd(), Collect::Yes, 0) != Ok(Look::Running))
                 {
                     dying.remove(&key);
                 }

@@ -4,15 +4,15 @@ use std::marker::PhantomData;
 
 use super::raw::{self, SignalSet};
 
-/// While it lives, every signal to the thread that made it is blocked. It stays on that thread.
+/// While it lives, signals to the thread that made it are blocked. It stays on that thread.
 pub(super) struct BlockedSignals {
     old: SignalSet,
     of_this_thread: PhantomData<*const ()>,
 }
 
 impl BlockedSignals {
-    pub(super) fn new() -> raw::Result<BlockedSignals> {
-        let old = raw::set_signal_mask(SignalSet::FULL)?;
+    pub(super) fn new(set: SignalSet) -> raw::Result<BlockedSignals> {
+        let old = raw::set_signal_mask(set)?;
         Ok(BlockedSignals {
             old,
             of_this_thread: PhantomData,

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::classify::spawn_error;
 use super::process::{Child, Process};
-use super::raw::{self, Errno};
+use super::raw::{self, Errno, SignalSet};
 use super::sigmask::BlockedSignals;
 use super::stack::Stack;
 use super::steps::{self, Failure, Plan};
@@ -207,7 +207,7 @@ fn start(command: &Command<'_>, image: &Image) -> Result<Process, Failure> {
     let mut pidfd: c_int = -1;
     // A signal that came to the child would run the host's handler in the host's memory, so it takes none until it has set
     // all of them to their defaults.
-    let blocked = BlockedSignals::new().map_err(|errno| Failure {
+    let blocked = BlockedSignals::new(SignalSet::FULL).map_err(|errno| Failure {
         stage: Stage::Clone,
         errno,
     })?;

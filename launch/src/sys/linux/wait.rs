@@ -25,8 +25,8 @@ pub(super) enum Collect {
     No,
 }
 
-/// Looks at a process without waiting.
-pub(super) fn look(pidfd: BorrowedFd<'_>, collect: Collect) -> raw::Result<Look> {
+/// Looks at a process without waiting. `floor` is the peak memory, in bytes, up to which it may be the host's.
+pub(super) fn look(pidfd: BorrowedFd<'_>, collect: Collect, floor: u64) -> raw::Result<Look> {
     let keep = match collect {
         Collect::Yes => 0,
         Collect::No => libc::WNOWAIT,
@@ -35,7 +35,7 @@ pub(super) fn look(pidfd: BorrowedFd<'_>, collect: Collect) -> raw::Result<Look>
         Ok(None) => Ok(Look::Running),
         Ok(Some((info, usage))) => Ok(Look::Ended(Exit {
             termination: of_siginfo(&info),
-            usage: Some(of_rusage(&usage)),
+            usage: Some(of_rusage(&usage, floor)),
         })),
         Err(Errno(libc::ECHILD)) => Ok(after_foreign_wait(record(pidfd))),
         Err(errno) => Err(errno),
@@ -115,13 +115,24 @@ fn exited(code: i32) -> Termination {
     Termination::Exited(code as u32 & 0xff)
 }
 
-fn of_rusage(usage: &libc::rusage) -> Usage {
+fn of_rusage(usage: &libc::rusage, floor: u64) -> Usage {
+    let peak = peak_bytes(usage);
     Usage {
         user_time: of_timeval(usage.ru_utime),
         system_time: of_timeval(usage.ru_stime),
-        // In KiB.
-        peak_memory: u64::try_from(usage.ru_maxrss).unwrap_or(0).saturating_mul(1024),
+        peak_memory: (peak > floor).then_some(peak),
     }
+}
+
+/// The host's own peak memory in bytes. At exec the kernel books the peak of the memory that a process leaves on that process,
+/// though a child of ours only borrowed it, so a child's peak says nothing unless it is higher than this.
+pub(super) fn own_peak() -> u64 {
+    raw::own_usage().map_or(u64::MAX, |usage| peak_bytes(&usage))
+}
+
+fn peak_bytes(usage: &libc::rusage) -> u64 {
+    // The kernel counts in KiB.
+    u64::try_from(usage.ru_maxrss).unwrap_or(0).saturating_mul(1024)
 }
 
 fn of_timeval(time: libc::timeval) -> Duration {
