@@ -61,9 +61,7 @@ fn a_child_that_a_runtime_drops_as_it_shuts_down_is_collected() {
 fn hundreds_of_dropped_children_leave_no_descriptor() {
     in_own_process(name!(hundreds_of_dropped_children_leave_no_descriptor), || {
         block_on(async {
-            drop(shell("exit"));
-            // SAFETY: no status is asked for.
-            while unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } > 0 {}
+            shell("exit").wait().await.unwrap();
             let before = open_descriptors();
             for _ in 0..10 {
                 let children: Vec<_> = (0..30).map(|_| shell("sleep 1000")).collect();
