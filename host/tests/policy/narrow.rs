@@ -191,6 +191,8 @@ fn the_environment_only_narrows() {
         wider(grant().env_allow("APP_*")),
         "grants.tool.env.allow.APP_*: the wider policy has a rule of its own for APP_LEVEL; say it here, too"
     );
+    let strict_about_the_beginning = grant().env_allow("A*").env_allow_matching("A", "[0-9]");
+    assert!(narrow(strict_about_the_beginning, grant().env_allow("A*")).is_err());
     assert!(narrow(grant().env_allow("L*"), grant().env_allow("LD_PRELOAD")).is_err());
 }
 
