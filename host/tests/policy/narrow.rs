@@ -128,6 +128,8 @@ fn forms_are_compared_by_their_lists() {
     assert!(!within([a(), b().repeat(0, None)], [a(), any().repeat(0, 9)]));
     assert!(!within([a().repeat(0, 3)], [any().optional(), any().optional()]));
     assert!(!within([a().optional(), b()], [a(), b()]));
+    assert!(!within([a().repeat(0, 1)], [any()]));
+    assert!(!within([a().repeat(0, None)], [any(), any().repeat(0, None)]));
 }
 
 #[test]
