@@ -197,7 +197,10 @@ impl FromStr for Allow {
             let base = name.rsplit('/').next().unwrap_or_default();
             return Err(format!("a guest asks for a name, not for a path; write {base}={name}"));
         }
-        Ok(Self { name: name.to_owned(), program: PathBuf::from(program) })
+        Ok(Self {
+            name: name.to_owned(),
+            program: PathBuf::from(program),
+        })
     }
 }
 
@@ -227,7 +230,11 @@ impl FromStr for Dir {
         if guest.contains("::") {
             return Err("there is more than one \"::\"; write HOST::GUEST".to_owned());
         }
-        Ok(Self { host: PathBuf::from(host), guest: guest.to_owned(), writable })
+        Ok(Self {
+            host: PathBuf::from(host),
+            guest: guest.to_owned(),
+            writable,
+        })
     }
 }
 
@@ -249,7 +256,10 @@ impl FromStr for EnvVar {
         if key.is_empty() {
             return Err("the name is empty; write KEY=VALUE, or KEY alone".to_owned());
         }
-        Ok(Self { key: key.to_owned(), value })
+        Ok(Self {
+            key: key.to_owned(),
+            value,
+        })
     }
 }
 
@@ -259,7 +269,9 @@ fn from_here(key: &str) -> Result<String, String> {
     }
     match std::env::var(key) {
         Ok(value) => Ok(value),
-        Err(std::env::VarError::NotPresent) => Err(format!("{key} is not set here; write {key}=VALUE, or leave it out")),
+        Err(std::env::VarError::NotPresent) => {
+            Err(format!("{key} is not set here; write {key}=VALUE, or leave it out"))
+        }
         Err(std::env::VarError::NotUnicode(_)) => Err(format!("the value that {key} has here is not UTF-8")),
     }
 }
@@ -276,12 +288,22 @@ mod tests {
 
     #[test]
     fn a_grant_is_a_name_with_or_without_a_program() {
-        let allow = |name: &str, program: &str| Ok(Allow { name: name.to_owned(), program: program.into() });
+        let allow = |name: &str, program: &str| {
+            Ok(Allow {
+                name: name.to_owned(),
+                program: program.into(),
+            })
+        };
         assert_eq!("git".parse(), allow("git", "git"));
         assert_eq!("vcs=git".parse(), allow("vcs", "git"));
         assert_eq!("git=/usr/bin/git".parse(), allow("git", "/usr/bin/git"));
         assert_eq!("a=/opt/b=c".parse(), allow("a", "/opt/b=c"));
-        for (text, hint) in [("", "empty"), ("=git", "empty"), ("git=", "empty"), ("/bin/ls", "ls=/bin/ls")] {
+        for (text, hint) in [
+            ("", "empty"),
+            ("=git", "empty"),
+            ("git=", "empty"),
+            ("/bin/ls", "ls=/bin/ls"),
+        ] {
             let error = text.parse::<Allow>().unwrap_err();
             assert!(error.contains(hint), "{text:?}: {error}");
         }
@@ -289,7 +311,13 @@ mod tests {
 
     #[test]
     fn a_directory_has_a_name_for_the_guest_and_a_right() {
-        let dir = |host: &str, guest: &str, writable| Ok(Dir { host: host.into(), guest: guest.to_owned(), writable });
+        let dir = |host: &str, guest: &str, writable| {
+            Ok(Dir {
+                host: host.into(),
+                guest: guest.to_owned(),
+                writable,
+            })
+        };
         assert_eq!(".".parse(), dir(".", ".", true));
         assert_eq!("/srv/data:ro".parse(), dir("/srv/data", "/srv/data", false));
         assert_eq!("data::/data".parse(), dir("data", "/data", true));
@@ -302,13 +330,22 @@ mod tests {
 
     #[test]
     fn a_variable_has_a_value_or_takes_the_one_it_has_here() {
-        let set = |key: &str, value: &str| Ok(EnvVar { key: key.to_owned(), value: value.to_owned() });
+        let set = |key: &str, value: &str| {
+            Ok(EnvVar {
+                key: key.to_owned(),
+                value: value.to_owned(),
+            })
+        };
         assert_eq!("TZ=UTC".parse(), set("TZ", "UTC"));
         assert_eq!("EMPTY=".parse(), set("EMPTY", ""));
         assert_eq!("A=b=c".parse(), set("A", "b=c"));
         let name = env!("CARGO_PKG_NAME");
         assert_eq!("CARGO_PKG_NAME".parse(), set("CARGO_PKG_NAME", name));
-        for (text, hint) in [("", "not the name"), ("=value", "empty"), ("CHILDPROOF_NOT_SET", "is not set here")] {
+        for (text, hint) in [
+            ("", "not the name"),
+            ("=value", "empty"),
+            ("CHILDPROOF_NOT_SET", "is not set here"),
+        ] {
             let error = text.parse::<EnvVar>().unwrap_err();
             assert!(error.contains(hint), "{text:?}: {error}");
         }

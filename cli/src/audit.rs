@@ -37,7 +37,11 @@ impl AuditLog {
             .mode(0o600)
             .open(path)
             .with_context(|| format!("cannot open the audit log {}", path.display()))?;
-        Ok(Self { path: path.to_owned(), file, failed: AtomicBool::new(false) })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            failed: AtomicBool::new(false),
+        })
     }
 
     /// Whether an event is missing from the log.
@@ -48,15 +52,19 @@ impl AuditLog {
     /// Appends one event, in one write, so that other writers to the same file do not come in between.
     pub(crate) fn record(&self, event: &AuditEvent) {
         let time = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
-        let written = serde_json::to_vec(&Line { time, event }).map_err(std::io::Error::from).and_then(|mut line| {
-            line.push(b'\n');
-            (&self.file).write_all(&line)
-        });
+        let written = serde_json::to_vec(&Line { time, event })
+            .map_err(std::io::Error::from)
+            .and_then(|mut line| {
+                line.push(b'\n');
+                (&self.file).write_all(&line)
+            });
         if let Err(error) = written
             && !self.failed.swap(true, Ordering::Relaxed)
         {
             let path = self.path.display();
-            report::line(&format!("cannot write to the audit log {path}: {error}; nothing more is started"));
+            report::line(&format!(
+                "cannot write to the audit log {path}: {error}; nothing more is started"
+            ));
         }
     }
 }

@@ -6,11 +6,10 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use childproof_host::ProcessCtxView;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Cache, Config, Engine};
-use wasmtime_wasi::p2::bindings::{CommandPre, LinkOptions};
+use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::guest::State;
 
@@ -47,11 +46,8 @@ pub(crate) fn load(engine: &Engine, path: &Path) -> Result<CommandPre<State>> {
 
 fn link(engine: &Engine, component: &Component) -> Result<CommandPre<State>> {
     let mut linker = Linker::<State>::new(engine);
-    let mut options = LinkOptions::default();
-    options.cli_exit_with_code(true);
-    wasmtime_wasi::p2::add_to_linker_with_options_async(&mut linker, &options).map_err(|error| anyhow!("{error:#}"))?;
-    let view = |state: &mut State| ProcessCtxView { ctx: &state.process, table: &mut state.table };
-    childproof_host::p2::add_to_linker_async(&mut linker, view).map_err(|error| anyhow!("{error:#}"))?;
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(|error| anyhow!("{error:#}"))?;
+    childproof_host::p2::add_to_linker_async(&mut linker, State::process).map_err(|error| anyhow!("{error:#}"))?;
     let linked = linker.instantiate_pre(component).map_err(|error| not_linked(&error))?;
     CommandPre::new(linked).map_err(|_| no_command(engine, component))
 }
@@ -65,7 +61,8 @@ fn problem(bytes: &[u8]) -> Option<String> {
         return Some("is empty".to_owned());
     }
     if !bytes.starts_with(MAGIC) && !MAGIC.starts_with(bytes) {
-        let is_text = bytes.trim_ascii_start().starts_with(b"(component") || bytes.trim_ascii_start().starts_with(b"(module");
+        let is_text =
+            bytes.trim_ascii_start().starts_with(b"(component") || bytes.trim_ascii_start().starts_with(b"(module");
         return Some(match is_text {
             true => "is WebAssembly text; translate it with `wasm-tools parse`".to_owned(),
             false => "is not WebAssembly: it does not begin as a component does".to_owned(),
@@ -77,7 +74,9 @@ fn problem(bytes: &[u8]) -> Option<String> {
     match version {
         [0x0d, 0, 1, 0] => {}
         [1, 0, 0, 0] => return Some(format!("is a core WebAssembly module, not a component; {make}")),
-        [_, _, 1, 0] => return Some("is a component of a version that is not known here; build it with newer tools".to_owned()),
+        [_, _, 1, 0] => {
+            return Some("is a component of a version that is not known here; build it with newer tools".to_owned());
+        }
         _ => return Some("is WebAssembly of a version that is not known here".to_owned()),
     }
     truncation(bytes.get(HEADER..).unwrap_or_default())
@@ -90,7 +89,9 @@ fn truncation(mut rest: &[u8]) -> Option<String> {
         let mut length = 0u64;
         let mut length_bytes = 0;
         loop {
-            let Some(byte) = after_id.get(length_bytes) else { return truncated(1) };
+            let Some(byte) = after_id.get(length_bytes) else {
+                return truncated(1);
+            };
             length |= u64::from(byte & 0x7f) << (7 * length_bytes);
             length_bytes += 1;
             match (byte & 0x80 == 0, length_bytes) {
@@ -105,7 +106,10 @@ fn truncation(mut rest: &[u8]) -> Option<String> {
         if length > here {
             return truncated(length - here);
         }
-        rest = usize::try_from(length).ok().and_then(|length| body.get(length..)).unwrap_or_default();
+        rest = usize::try_from(length)
+            .ok()
+            .and_then(|length| body.get(length..))
+            .unwrap_or_default();
     }
     None
 }
@@ -113,12 +117,19 @@ fn truncation(mut rest: &[u8]) -> Option<String> {
 /// Why a component does not link: which import there is nothing for.
 fn not_linked(error: &wasmtime::Error) -> anyhow::Error {
     let message = error.to_string();
-    let Some(name) = message.split('`').nth(1) else { return anyhow!("{error:#}") };
+    let Some(name) = message.split('`').nth(1) else {
+        return anyhow!("{error:#}");
+    };
     let provided = "childproof provides WASI 0.2 and childproof:process@0.2";
     let is_partly = |name: &str| name.starts_with("wasi:") || name.starts_with("childproof:process/");
     match is_partly(name) {
         true => {
-            let why = error.chain().skip(1).map(|cause| cause.to_string()).collect::<Vec<_>>().join(": ");
+            let why = error
+                .chain()
+                .skip(1)
+                .map(|cause| cause.to_string())
+                .collect::<Vec<_>>()
+                .join(": ");
             anyhow!("it imports {name}, of which childproof does not provide all ({why}); {provided}")
         }
         false => anyhow!("it imports {name}, which childproof does not provide; {provided}"),
@@ -136,7 +147,10 @@ fn no_command(engine: &Engine, component: &Component) -> anyhow::Error {
         (Some((name, _)), _) => anyhow!("it exports {name}, and childproof runs commands of WASI 0.2"),
         (None, true) => anyhow!("it exports nothing; a command exports wasi:cli/run@0.2"),
         (None, false) => {
-            anyhow!("it exports no wasi:cli/run@0.2, so it is no command; it exports {}", exports.join(", "))
+            anyhow!(
+                "it exports no wasi:cli/run@0.2, so it is no command; it exports {}",
+                exports.join(", ")
+            )
         }
     }
 }
@@ -180,7 +194,10 @@ mod tests {
         let answer = noted(Duration::ZERO, note(), Tell(noted_at.clone()), || wait.recv().unwrap());
         assert_eq!(answer, b"at work");
         assert_eq!(noted(Duration::MAX, note(), Tell(noted_at), || 7), 7);
-        assert!(wait.try_recv().is_err(), "a note was written for work that was done at once");
+        assert!(
+            wait.try_recv().is_err(),
+            "a note was written for work that was done at once"
+        );
     }
 
     #[test]
@@ -190,12 +207,19 @@ mod tests {
         for cut in [9, 10, 12, 14, 16] {
             let problem = problem(whole.get(..cut).unwrap());
             let is_at_boundary = cut == 13;
-            assert_eq!(problem.is_some_and(|problem| problem.contains("truncated")), !is_at_boundary, "cut at {cut}");
+            assert_eq!(
+                problem.is_some_and(|problem| problem.contains("truncated")),
+                !is_at_boundary,
+                "cut at {cut}"
+            );
         }
     }
 
     #[test]
     fn a_length_that_no_length_is_written_as_is_left_to_the_compiler() {
-        assert_eq!(problem(&[HEADER, &[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]].concat()), None);
+        assert_eq!(
+            problem(&[HEADER, &[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]].concat()),
+            None
+        );
     }
 }

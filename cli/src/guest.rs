@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::{Result, anyhow};
-use childproof_host::ProcessCtx;
+use childproof_host::{ProcessCtx, ProcessCtxView};
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, WasmBacktrace};
 use wasmtime_wasi::p2::bindings::CommandPre;
@@ -17,13 +17,25 @@ use crate::report;
 /// What the store of a guest holds.
 pub(crate) struct State {
     wasi: WasiCtx,
-    pub(crate) process: ProcessCtx,
-    pub(crate) table: ResourceTable,
+    process: ProcessCtx,
+    table: ResourceTable,
+}
+
+impl State {
+    pub(crate) fn process(&mut self) -> ProcessCtxView<'_> {
+        ProcessCtxView {
+            ctx: &self.process,
+            table: &mut self.table,
+        }
+    }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -35,8 +47,12 @@ pub(crate) struct Outputs {
 
 impl Outputs {
     pub(crate) fn new() -> Result<Self> {
-        let open = |output: std::io::Result<Output>| output.map_err(|error| anyhow!("cannot use stdout and stderr: {error}"));
-        Ok(Self { stdout: open(Output::stdout())?, stderr: open(Output::stderr())? })
+        let open =
+            |output: std::io::Result<Output>| output.map_err(|error| anyhow!("cannot use stdout and stderr: {error}"));
+        Ok(Self {
+            stdout: open(Output::stdout())?,
+            stderr: open(Output::stderr())?,
+        })
     }
 
     /// Waits until all that the guest wrote was taken.
@@ -49,12 +65,20 @@ impl Outputs {
 /// WASI as the command line describes it. `argv` begins with the guest's own name.
 pub(crate) fn wasi(args: &SandboxArgs, argv: &[String], outputs: &Outputs) -> Result<WasiCtx> {
     let mut builder = WasiCtxBuilder::new();
-    builder.inherit_stdin().stdout(outputs.stdout.clone()).stderr(outputs.stderr.clone()).args(argv);
+    builder
+        .inherit_stdin()
+        .stdout(outputs.stdout.clone())
+        .stderr(outputs.stderr.clone())
+        .args(argv);
     for variable in &args.env {
         builder.env(&variable.key, &variable.value);
     }
     for dir in &args.dir {
-        let permissions = if dir.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+        let permissions = if dir.writable {
+            FsPerms::ReadWrite
+        } else {
+            FsPerms::ReadOnly
+        };
         builder
             .preopened_dir(&dir.host, &dir.guest, permissions)
             .map_err(|error| anyhow!("--dir {}: {error:#}", dir.host.display()))?;
@@ -64,7 +88,14 @@ pub(crate) fn wasi(args: &SandboxArgs, argv: &[String], outputs: &Outputs) -> Re
 
 /// A store for one guest.
 pub(crate) fn store(engine: &Engine, wasi: WasiCtx, process: ProcessCtx) -> Store<State> {
-    let mut store = Store::new(engine, State { wasi, process, table: ResourceTable::new() });
+    let mut store = Store::new(
+        engine,
+        State {
+            wasi,
+            process,
+            table: ResourceTable::new(),
+        },
+    );
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
     store
@@ -96,7 +127,11 @@ pub(crate) async fn run(command: &CommandPre<State>, store: &mut Store<State>, n
 
 /// What a trap was, and where.
 fn trap(name: &str, error: &wasmtime::Error) -> String {
-    let mut text = format!("childproof: {} trapped: {}\n", report::escape(name), report::escape(&error.root_cause().to_string()));
+    let mut text = format!(
+        "childproof: {} trapped: {}\n",
+        report::escape(name),
+        report::escape(&error.root_cause().to_string())
+    );
     if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
         for line in backtrace.to_string().lines().skip(1) {
             let _ = writeln!(text, "{}", report::escape(line));

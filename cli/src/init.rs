@@ -24,7 +24,8 @@ pub(crate) fn init(args: &InitArgs) -> Result<ExitCode> {
         }
         Err(error) => return Err(error).with_context(|| format!("cannot write {shown}")),
     };
-    file.write_all(STARTER.as_bytes()).with_context(|| format!("cannot write {shown}"))?;
+    file.write_all(STARTER.as_bytes())
+        .with_context(|| format!("cannot write {shown}"))?;
     println!("wrote {shown}; ask it with: childproof explain --policy {shown} -- echo hello");
     Ok(ExitCode::SUCCESS)
 }
@@ -52,9 +53,14 @@ mod tests {
     #[test]
     fn all_that_the_starter_shows_is_a_policy() {
         let is_switched_off = |line: &str| line.starts_with('#') && !line.starts_with("# ") && line != "#";
-        let all: Vec<&str> =
-            STARTER.lines().map(|line| if is_switched_off(line) { &line[1..] } else { line }).collect();
-        assert!(STARTER.lines().any(is_switched_off), "nothing is switched off in the starter");
+        let all: Vec<&str> = STARTER
+            .lines()
+            .map(|line| if is_switched_off(line) { &line[1..] } else { line })
+            .collect();
+        assert!(
+            STARTER.lines().any(is_switched_off),
+            "nothing is switched off in the starter"
+        );
         let policy = Policy::from_toml(&all.join("\n")).unwrap();
         assert!(policy.grants.contains_key("git"));
     }

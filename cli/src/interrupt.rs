@@ -41,18 +41,26 @@ impl Interruptions {
     /// Watches for signals from here on. One that this process was started to ignore, as `nohup` does, stays ignored.
     pub(crate) fn watch() -> Result<Self> {
         let ignored = ignored_signals();
-        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()]
-            .into_iter()
-            .filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0)
-            .map(|kind| Ok((kind.as_raw_value(), signal(kind).context("cannot watch for signals")?)))
-            .collect::<Result<_>>()
-            .map(Self)
+        [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+            SignalKind::quit(),
+        ]
+        .into_iter()
+        .filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0)
+        .map(|kind| Ok((kind.as_raw_value(), signal(kind).context("cannot watch for signals")?)))
+        .collect::<Result<_>>()
+        .map(Self)
     }
 
     /// Waits for a signal, or for the time to be over.
     pub(crate) async fn next(&mut self, timeout: Option<Duration>) -> Interruption {
         let arrived = poll_fn(|context| {
-            let arrived = self.0.iter_mut().find_map(|(number, signal)| signal.poll_recv(context).is_ready().then_some(*number));
+            let arrived = self
+                .0
+                .iter_mut()
+                .find_map(|(number, signal)| signal.poll_recv(context).is_ready().then_some(*number));
             arrived.map_or(Poll::Pending, Poll::Ready)
         });
         match timeout {
@@ -69,5 +77,6 @@ impl Interruptions {
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }

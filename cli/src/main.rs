@@ -51,5 +51,8 @@ fn start_logging(verbose: bool) {
         (None, true) => "childproof=debug,childproof_host=debug,childproof_cli=debug".to_owned(),
         (None, false) => return,
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
 }

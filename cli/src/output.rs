@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use bytes::{Buf, Bytes};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::net::SendFlags;
-use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncWrite, Interest};
+use tokio::io::AsyncWrite;
+use tokio::net::unix::pipe;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
@@ -39,8 +39,9 @@ struct Shared {
     is_terminal: bool,
     /// What the guest wrote and the stream has not taken yet.
     pending: Mutex<VecDeque<Bytes>>,
-    /// Made when the stream is first found to be full.
-    readiness: OnceLock<AsyncFd<OwnedFd>>,
+    /// Says when there is room again. Made when the stream is first found to be full. It is asked for nothing else, so that
+    /// it may stand for a terminal or a socket, too.
+    readiness: OnceLock<pipe::Sender>,
 }
 
 impl Output {
@@ -76,7 +77,11 @@ impl Output {
 
     /// Waits until all that the guest wrote was taken, or nobody will take it any more.
     pub(crate) async fn drained(&self) {
-        if self.0.push().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+        if self
+            .0
+            .push()
+            .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        {
             let _ = self.0.push_when_ready().await;
         }
     }
@@ -121,13 +126,15 @@ impl Shared {
         let readiness = match self.readiness.get() {
             Some(readiness) => readiness,
             None => {
-                let made = AsyncFd::with_interest(self.fd.try_clone()?, Interest::WRITABLE)?;
+                let made = pipe::Sender::from_owned_fd_unchecked(self.fd.try_clone()?)?;
                 self.readiness.get_or_init(|| made)
             }
         };
         loop {
-            if let Ok(pushed) = readiness.writable().await?.try_io(|_| self.push()) {
-                return pushed;
+            readiness.writable().await?;
+            match readiness.try_io(|| self.push()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                pushed => return pushed,
             }
         }
     }
@@ -221,7 +228,10 @@ mod tests {
         let (reader, writer) = io::pipe().unwrap();
         let mut output = Output::new(Which::Stdout, OwnedFd::from(writer)).unwrap();
         drop(reader);
-        assert!(matches!(output.write(Bytes::from_static(b"x")), Err(StreamError::Closed)));
+        assert!(matches!(
+            output.write(Bytes::from_static(b"x")),
+            Err(StreamError::Closed)
+        ));
         output.drained().await;
     }
 }

@@ -27,7 +27,9 @@ pub(crate) fn write(lines: &str) {
 
 /// The text on one line, with nothing that a terminal would act on.
 pub(crate) fn escape(text: &str) -> String {
-    let is_harmful = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_harmful = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
         match is_harmful(c) {
             true => line.extend(c.escape_default()),
@@ -71,10 +73,14 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn new(quiet: bool, log: Option<AuditLog>) -> Arc<Self> {
-        Arc::new(Self { quiet, log, ..Self::default() })
+        Arc::new(Self {
+            quiet,
+            log,
+            ..Self::default()
+        })
     }
 
-    /// Whether a refusal came by.
+    /// Whether a refusal came by, which is said on stderr where that is wanted.
     pub(crate) fn refused(&self) -> bool {
         self.refused.load(Ordering::Relaxed)
     }
@@ -108,7 +114,14 @@ impl AuditSink for Recorder {
             log.record(event);
         }
         match event {
-            AuditEvent::Refused { grant, args, field, reason, rule, remedy } => {
+            AuditEvent::Refused {
+                grant,
+                args,
+                field,
+                reason,
+                rule,
+                remedy,
+            } => {
                 self.refused.store(true, Ordering::Relaxed);
                 if !self.quiet {
                     line(&refusal(grant, args, field, reason, rule, remedy.as_deref()));
@@ -164,7 +177,10 @@ mod tests {
 
     #[test]
     fn a_line_is_one_line_and_harmless() {
-        assert_eq!(escape("a\nb\x1b[31m\r\0\u{202e}é"), "a\\nb\\u{1b}[31m\\r\\u{0}\\u{202e}é");
+        assert_eq!(
+            escape("a\nb\x1b[31m\r\0\u{202e}é"),
+            "a\\nb\\u{1b}[31m\\r\\u{0}\\u{202e}é"
+        );
     }
 
     #[test]
@@ -178,9 +194,23 @@ mod tests {
     #[test]
     fn an_unknown_grant_can_be_allowed_with_a_flag() {
         let args = ["-l".to_owned()];
-        let line = refusal("ls", &args, "program", "the policy has no grant \"ls\"", "grants", Some("add a table"));
+        let line = refusal(
+            "ls",
+            &args,
+            "program",
+            "the policy has no grant \"ls\"",
+            "grants",
+            Some("add a table"),
+        );
         assert!(line.ends_with("; add a table, or run with --allow ls"), "{line}");
-        let line = refusal("/bin/ls", &args, "program", "this is a path", "grants", Some("add a table"));
+        let line = refusal(
+            "/bin/ls",
+            &args,
+            "program",
+            "this is a path",
+            "grants",
+            Some("add a table"),
+        );
         assert!(!line.contains("--allow"), "{line}");
     }
 

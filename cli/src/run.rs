@@ -11,7 +11,9 @@ use crate::interrupt::Interruptions;
 use crate::{component, runtime, sandbox};
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
-    let Some(path) = args.guest.first() else { bail!("no component is named") };
+    let Some(path) = args.guest.first() else {
+        bail!("no component is named")
+    };
     let recorder = sandbox::recorder(&args.watch)?;
     let context = sandbox::watched(sandbox::context(&args.sandbox)?, &recorder).build();
     let outputs = Outputs::new()?;

@@ -14,12 +14,18 @@ const SLICE: Duration = Duration::from_millis(20);
 
 /// A runtime for work that never keeps the thread to itself.
 pub(crate) fn plain() -> Result<Runtime> {
-    Builder::new_current_thread().enable_all().build().context("cannot start")
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")
 }
 
 /// A runtime for a guest of `engine`, whose epoch goes on while the guest is at work.
 pub(crate) fn for_guest(engine: &Engine) -> Result<Runtime> {
-    let ticker = Arc::new(Ticker { busy: AtomicBool::new(true), asleep: AtomicBool::new(false) });
+    let ticker = Arc::new(Ticker {
+        busy: AtomicBool::new(true),
+        asleep: AtomicBool::new(false),
+    });
     let thread = ticker.clone().start(engine.clone()).context("cannot start")?;
     let (parking, waking) = (ticker.clone(), ticker);
     Builder::new_current_thread()
@@ -45,7 +51,11 @@ impl Ticker {
                 self.sleep_while_idle();
             }
         };
-        Ok(thread::Builder::new().name("ticker".to_owned()).spawn(tick)?.thread().clone())
+        Ok(thread::Builder::new()
+            .name("ticker".to_owned())
+            .spawn(tick)?
+            .thread()
+            .clone())
     }
 
     fn sleep_while_idle(&self) {

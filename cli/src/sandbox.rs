@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
-use childproof_host::policy::{Arguments, Grant, LoadError, LoadOptions, LoadedPolicy, Policy};
+use childproof_host::policy::{self, Arguments, Grant, LoadError, LoadOptions, LoadedPolicy, Policy};
 use childproof_host::{Preopen, ProcessCtx, ProcessCtxBuilder};
 
 use crate::args::{Allow, Dir, SandboxArgs, WatchArgs};
@@ -21,9 +21,10 @@ pub(crate) fn recorder(args: &WatchArgs) -> Result<Arc<Recorder>> {
 
 /// A context for processes, as the command line describes it. The streams are those of this command.
 pub(crate) fn context(args: &SandboxArgs) -> Result<ProcessCtxBuilder> {
-    let mut builder = ProcessCtx::builder(load(args)?).inherit_stdio();
-    for dir in &args.dir {
-        builder = builder.preopen(open(dir)?);
+    let preopens = preopens(&args.dir)?;
+    let mut builder = ProcessCtx::builder(load(args, &preopens)?).inherit_stdio();
+    for preopen in preopens {
+        builder = builder.preopen(preopen);
     }
     Ok(builder)
 }
@@ -37,12 +38,22 @@ pub(crate) fn watched(builder: ProcessCtxBuilder, recorder: &Arc<Recorder>) -> P
         .hook(move |_: &childproof_host::Proposal<'_>| hook.may_start())
 }
 
-fn open(dir: &Dir) -> Result<Preopen> {
-    Preopen::open(&dir.host, dir.guest.clone(), dir.writable)
-        .map_err(|error| anyhow!(error).context(format!("--dir {}", dir.host.display())))
+fn preopens(dirs: &[Dir]) -> Result<Vec<Preopen>> {
+    let mut names = HashSet::new();
+    if let Some(dir) = dirs.iter().find(|dir| !names.insert(&dir.guest)) {
+        bail!(
+            "--dir: the guest would have two directories named {:?}; name one of them with HOST::GUEST",
+            dir.guest
+        );
+    }
+    let open = |dir: &Dir| {
+        Preopen::open(&dir.host, dir.guest.clone(), dir.writable)
+            .with_context(|| format!("--dir {}", dir.host.display()))
+    };
+    dirs.iter().map(open).collect()
 }
 
-fn load(args: &SandboxArgs) -> Result<LoadedPolicy> {
+fn load(args: &SandboxArgs, preopens: &[Preopen]) -> Result<LoadedPolicy> {
     let mut policy = match &args.policy {
         Some(file) => read(file)?,
         None => Policy::new(),
@@ -54,13 +65,19 @@ fn load(args: &SandboxArgs) -> Result<LoadedPolicy> {
         }
         policy = policy.grant(&allow.name, Grant::program(program(allow)?).args(Arguments::Any));
     }
-    let mut names = HashSet::new();
-    if let Some(dir) = args.dir.iter().find(|dir| !names.insert(&dir.guest)) {
-        bail!("--dir: the guest would have two directories named {:?}; name one of them with HOST::GUEST", dir.guest);
-    }
-    let preopens = args.dir.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let preopens: Vec<_> = preopens
+        .iter()
+        .map(|preopen| policy::Preopen {
+            guest_path: preopen.guest_path().to_owned(),
+            host_path: preopen.host_path().to_owned(),
+            writable: preopen.writable(),
+        })
+        .collect();
     let search_path = std::env::var_os("PATH");
-    let options = LoadOptions { search_path: search_path.as_deref(), preopens: &preopens };
+    let options = LoadOptions {
+        search_path: search_path.as_deref(),
+        preopens: &preopens,
+    };
     policy.load(&options).map_err(|error| located(error, args))
 }
 
@@ -84,7 +101,10 @@ fn program(allow: &Allow) -> Result<PathBuf> {
 
 /// Says where the operator wrote what cannot be loaded.
 fn located(error: LoadError, args: &SandboxArgs) -> anyhow::Error {
-    let by_flag = args.allow.iter().find(|allow| error.grant.as_ref() == Some(&allow.name));
+    let by_flag = args
+        .allow
+        .iter()
+        .find(|allow| error.grant.as_ref() == Some(&allow.name));
     match (by_flag, &args.policy) {
         (Some(allow), _) => anyhow!("--allow {}: {}", allow.name, error.message),
         (None, Some(file)) => anyhow!("{}: {error}", file.display()),
