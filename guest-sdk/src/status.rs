@@ -125,6 +125,7 @@ impl fmt::Display for Signal {
             Signal::Xcpu => "SIGXCPU",
             Signal::Xfsz => "SIGXFSZ",
             Signal::Realtime(offset) => return write!(f, "SIGRTMIN+{offset}"),
+            Signal::Unnamed => "a signal without a name",
         })
     }
 }
@@ -136,8 +137,8 @@ pub struct Usage {
     pub user_time: Duration,
     /// CPU time spent in the kernel for it.
     pub system_time: Duration,
-    /// The most memory it held at once, in bytes.
-    pub peak_memory: u64,
+    /// The most memory it held at once, in bytes. None where the system cannot tell it from that of the host.
+    pub peak_memory: Option<u64>,
 }
 
 impl From<wit::Usage> for Usage {
@@ -238,10 +239,10 @@ mod tests {
         let usage = Usage::from(wit::Usage {
             user_time: 1_500_000_000,
             system_time: 7,
-            peak_memory: 4096,
+            peak_memory: Some(4096),
         });
         assert_eq!(usage.user_time, Duration::from_millis(1500));
         assert_eq!(usage.system_time, Duration::from_nanos(7));
-        assert_eq!(usage.peak_memory, 4096);
+        assert_eq!(usage.peak_memory, Some(4096));
     }
 }
