@@ -53,10 +53,6 @@ Compiled components are kept in wasmtime's cache, $XDG_CACHE_HOME/wasmtime or ~/
 #[derive(Args, Debug)]
 #[command(after_long_help = format!("{RUN_EXAMPLES}\n\n{}", exit::OF_RUN))]
 pub(crate) struct RunArgs {
-    #[command(flatten)]
-    pub(crate) sandbox: SandboxArgs,
-    #[command(flatten)]
-    pub(crate) watch: WatchArgs,
     /// Compile the component anew, and do not keep the result.
     #[arg(long)]
     pub(crate) no_cache: bool,
@@ -64,6 +60,10 @@ pub(crate) struct RunArgs {
     #[arg(required = true, num_args = 1.., trailing_var_arg = true, value_names = ["GUEST.wasm", "ARGS"],
         value_hint = ValueHint::FilePath)]
     pub(crate) guest: Vec<String>,
+    #[command(flatten)]
+    pub(crate) sandbox: SandboxArgs,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }
 
 const EXEC_EXAMPLES: &str = "\
@@ -80,11 +80,11 @@ Examples:
 #[command(after_long_help = format!("{EXEC_EXAMPLES}\n\n{}", exit::OF_EXEC))]
 pub(crate) struct ExecArgs {
     #[command(flatten)]
+    pub(crate) program: ProgramArgs,
+    #[command(flatten)]
     pub(crate) sandbox: SandboxArgs,
     #[command(flatten)]
     pub(crate) watch: WatchArgs,
-    #[command(flatten)]
-    pub(crate) program: ProgramArgs,
 }
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -100,9 +100,9 @@ Examples:
 #[command(after_long_help = format!("{EXPLAIN_EXAMPLES}\n\n{}", exit::OF_EXPLAIN))]
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
-    pub(crate) sandbox: SandboxArgs,
-    #[command(flatten)]
     pub(crate) program: ProgramArgs,
+    #[command(flatten)]
+    pub(crate) sandbox: SandboxArgs,
 }
 
 /// Write a commented policy to start from.
