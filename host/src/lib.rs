@@ -1,1 +1,57 @@
+//! Runs native processes for WebAssembly components, under a policy.
+//!
+//! This crate implements the WIT package `childproof:process` for [wasmtime]. A component that imports it names a *grant*
+//! of a [policy]; the host resolves that to a program, checks arguments, environment, working directory and quotas, and
+//! starts a real process whose standard streams are the component's.
+//!
+//! # Layers
+//!
+//! | module | owns | must not touch |
+//! |---|---|---|
+//! | [`policy`] | what may be started, and how | the operating system, except to load a policy |
+//! | [`process`] | live processes, their pipes, their quotas, [`audit`] | WIT, the component model |
+//! | [`p2`] | the translation to and from WASI 0.2 | behaviour of its own |
+//!
+//! # Embedding
+//!
+//! ```no_run
+//! use childproof_host::policy::{Grant, LoadOptions, Policy};
+//! use childproof_host::{ProcessCtx, ProcessCtxView};
+//! use wasmtime::component::{Linker, ResourceTable};
+//!
+//! struct State {
+//!     process: ProcessCtx,
+//!     table: ResourceTable,
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = wasmtime::Engine::default();
+//! let mut linker = Linker::<State>::new(&engine);
+//! childproof_host::p2::add_to_linker_async(&mut linker, |state: &mut State| ProcessCtxView {
+//!     ctx: &state.process,
+//!     table: &mut state.table,
+//! })?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Runtime
+//!
+//! Processes are watched through a tokio runtime with its I/O and time drivers on. [`p2::add_to_linker_async`] expects
+//! the store to run inside of one, as `wasmtime-wasi` does; [`p2::add_to_linker_sync`] uses the one `wasmtime-wasi`
+//! brings.
+
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod audit;
+mod ctx;
+mod error;
+pub mod p2;
+pub mod policy;
+mod preopen;
+pub mod process;
+
+pub use ctx::{GuestStdio, ProcessCtx, ProcessCtxBuilder, ProcessCtxView, Processes, Proposal, SpawnHook};
+pub use error::{Captured, Error, Problem, Quota};
+pub use preopen::{OpenPreopenError, Preopen};

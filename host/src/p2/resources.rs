@@ -1,0 +1,208 @@
+//! What the functions of the interface do to the resource table, for both sets of bindings.
+
+use std::time::Duration;
+
+use wasmtime::Result;
+use wasmtime::component::{Resource, ResourceTable};
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::filesystem::{Descriptor, FsPerms, OpenMode};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, Pollable, subscribe};
+
+use super::Command;
+use crate::ctx::ProcessCtxView;
+use crate::error::Error;
+use crate::process::{Directory, FileStream, Live, Process, Stderr, Stdin, Stdout};
+
+/// Where an output of a command goes, whichever set of bindings it comes from.
+pub(super) enum Target {
+    Null,
+    Piped,
+    Inherit,
+    File(Resource<Descriptor>, Option<u64>),
+    Stream(Resource<DynOutputStream>),
+}
+
+/// Where the input of a command comes from.
+pub(super) enum Source {
+    Null,
+    Piped,
+    Inherit,
+    File(Resource<Descriptor>, Option<u64>),
+    Stream(Resource<DynInputStream>),
+}
+
+/// Ready once a process has ended. It is a resource of its own, so it may outlive the process's.
+struct Watcher(std::sync::Arc<Live>);
+
+#[async_trait]
+impl Pollable for Watcher {
+    async fn ready(&mut self) {
+        // How it ended, and whether that is known, is for `wait` to say.
+        let _ = self.0.wait().await;
+    }
+}
+
+impl ProcessCtxView<'_> {
+    pub(super) fn command(&mut self, command: &Resource<Command>) -> Result<&mut Command> {
+        Ok(self.table.get_mut(command)?)
+    }
+
+    pub(super) fn process(&mut self, process: &Resource<Process>) -> Result<&mut Process> {
+        Ok(self.table.get_mut(process)?)
+    }
+
+    pub(super) fn set_cwd(
+        &mut self,
+        command: &Resource<Command>,
+        directory: &Resource<Descriptor>,
+        path: Option<String>,
+    ) -> Result<()> {
+        let directory = match self.table.get(directory)? {
+            Descriptor::Dir(dir) => dir.dir.clone(),
+            // Opening below it fails with `not-a-directory`, which is what there is to say.
+            Descriptor::File(file) => file.file.clone(),
+        };
+        self.command(command)?.request.cwd = Some(Directory { directory, path });
+        Ok(())
+    }
+
+    pub(super) fn set_stdin(&mut self, command: &Resource<Command>, source: Source) -> Result<()> {
+        let stdin = match source {
+            Source::Null => Stdin::Null,
+            Source::Piped => Stdin::Piped,
+            Source::Inherit => Stdin::Inherit,
+            Source::File(file, offset) => match self.file("stdin", &file, offset)? {
+                Ok(file) => Stdin::File(file),
+                Err(error) => Stdin::Unusable(error),
+            },
+            Source::Stream(stream) => {
+                let pipe = self.ctx.streams().reader(self.table.get(&stream)?);
+                give_up(self.table, stream);
+                pipe.map_or_else(|| Stdin::Unusable(foreign("stdin")), Stdin::Pipe)
+            }
+        };
+        self.command(command)?.request.stdin = stdin;
+        Ok(())
+    }
+
+    pub(super) fn set_stdout(&mut self, command: &Resource<Command>, target: Target) -> Result<()> {
+        let stdout = self.target("stdout", target)?;
+        self.command(command)?.request.stdout = stdout;
+        Ok(())
+    }
+
+    /// None is wherever standard output goes.
+    pub(super) fn set_stderr(&mut self, command: &Resource<Command>, target: Option<Target>) -> Result<()> {
+        let stderr = match target {
+            Some(target) => Stderr::Own(self.target("stderr", target)?),
+            None => Stderr::Stdout,
+        };
+        self.command(command)?.request.stderr = stderr;
+        Ok(())
+    }
+
+    fn target(&mut self, field: &str, target: Target) -> Result<Stdout> {
+        Ok(match target {
+            Target::Null => Stdout::Null,
+            Target::Piped => Stdout::Piped,
+            Target::Inherit => Stdout::Inherit,
+            Target::File(file, offset) => match self.file(field, &file, offset)? {
+                Ok(file) => Stdout::File(file),
+                Err(error) => Stdout::Unusable(error),
+            },
+            Target::Stream(stream) => {
+                let writer = self.ctx.streams().writer(self.table.get(&stream)?);
+                let target = match writer {
+                    None => Stdout::Unusable(foreign(field)),
+                    Some(writer) if writer.has_unwritten() => {
+                        let unflushed =
+                            "the stream holds bytes that are not written yet; flush it before it is passed on";
+                        Stdout::Unusable(Error::invalid(field, unflushed))
+                    }
+                    Some(writer) => Stdout::Pipe(writer.pipe),
+                };
+                give_up(self.table, stream);
+                target
+            }
+        })
+    }
+
+    fn file(
+        &self,
+        field: &str,
+        file: &Resource<Descriptor>,
+        offset: Option<u64>,
+    ) -> Result<std::result::Result<FileStream, Error>> {
+        Ok(match self.table.get(file)? {
+            Descriptor::File(file) => Ok(FileStream {
+                file: file.file.clone(),
+                readable: file.open_mode.contains(OpenMode::READ),
+                writable: file.open_mode.contains(OpenMode::WRITE) && file.perms == FsPerms::ReadWrite,
+                offset,
+            }),
+            Descriptor::Dir(_) => Err(Error::unsupported(field, "the descriptor is not one of a regular file")),
+        })
+    }
+
+    pub(super) fn spawn(
+        &mut self,
+        command: &Resource<Command>,
+    ) -> Result<std::result::Result<Resource<Process>, Error>> {
+        let command = self.table.get(command)?;
+        let spawned = if command.is_too_long() {
+            Err(Error::ArgumentsTooLong)
+        } else {
+            self.ctx.spawn(&command.request)
+        };
+        Ok(match spawned {
+            Ok(process) => Ok(self.table.push(process)?),
+            Err(error) => Err(error),
+        })
+    }
+
+    pub(super) fn take_stdin(&mut self, process: &Resource<Process>) -> Result<Option<Resource<DynOutputStream>>> {
+        match self.process(process)?.take_stdin() {
+            Some(pipe) => Ok(Some(self.table.push(self.ctx.streams().output(pipe))?)),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn take_stdout(&mut self, process: &Resource<Process>) -> Result<Option<Resource<DynInputStream>>> {
+        match self.process(process)?.take_stdout() {
+            Some(pipe) => Ok(Some(self.table.push(self.ctx.streams().input(pipe))?)),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn take_stderr(&mut self, process: &Resource<Process>) -> Result<Option<Resource<DynInputStream>>> {
+        match self.process(process)?.take_stderr() {
+            Some(pipe) => Ok(Some(self.table.push(self.ctx.streams().input(pipe))?)),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn subscribe(&mut self, process: &Resource<Process>) -> Result<Resource<DynPollable>> {
+        let watcher = Watcher(self.process(process)?.live().clone());
+        let watcher = self.table.push(watcher)?;
+        // The pollable owns the watcher, so nothing needs to be dropped before the process.
+        subscribe(self.table, watcher)
+    }
+}
+
+/// Drops a stream that the guest gave away. One that still has a pollable stays in the table until the store goes: its
+/// pipe is taken out of it by the spawn that uses it.
+fn give_up<T: 'static>(table: &mut ResourceTable, stream: Resource<T>) {
+    let _ = table.delete(stream);
+}
+
+fn foreign(field: &str) -> Error {
+    Error::unsupported(
+        field,
+        "this stream is not one of a process; only those can be passed on",
+    )
+}
+
+/// A duration of the WIT.
+pub(super) fn duration(nanoseconds: u64) -> Duration {
+    Duration::from_nanos(nanoseconds)
+}

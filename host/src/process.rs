@@ -1,0 +1,266 @@
+//! Live processes: starting them under the policy, their pipes, their ends.
+//!
+//! What is here knows nothing of WIT. [`p2`](crate::p2) translates to it, and so can any other front end: the
+//! `childproof exec` command starts processes through it without a guest.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use childproof_host::ProcessCtx;
+//! use childproof_host::policy::{Arguments, Grant, LoadOptions, Policy};
+//! use childproof_host::process::{CommunicateOptions, SpawnRequest, Stdout};
+//!
+//! let policy = Policy::new().grant("echo", Grant::program("/bin/echo").args(Arguments::Any));
+//! let ctx = ProcessCtx::builder(policy.load(&LoadOptions::default())?).build();
+//! let mut request = SpawnRequest::new("echo");
+//! request.args = vec!["hello".to_owned()];
+//! request.stdout = Stdout::Piped;
+//! let process = ctx.spawn(&request)?;
+//! let output = process.communicate(None, CommunicateOptions::default()).await?;
+//! assert_eq!(output.stdout.as_deref(), Some(&b"hello\n"[..]));
+//! # Ok(())
+//! # }
+//! ```
+
+mod communicate;
+mod live;
+mod meter;
+mod pipe;
+mod quota;
+mod request;
+mod spawn;
+mod status;
+mod stdio;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use childproof_launch::Signal;
+
+pub use communicate::{CommunicateOptions, Output};
+pub use pipe::{PipeReader, PipeWriter, READ_CHUNK};
+pub use request::{Directory, FileStream, PipeSlot, SpawnRequest, Stderr, Stdin, Stdout};
+pub use status::{EndedBy, ExitStatus, Limit, Stopped, StoppedBy, Termination, Usage};
+
+pub(crate) use live::Live;
+pub(crate) use quota::Quotas;
+pub(crate) use spawn::spawn;
+
+use crate::error::{Error, FOR_EVER};
+use crate::policy::LoadedGrant;
+use communicate::Communication;
+
+/// How long [`Process::close`] waits for a killed process to be gone. Only one that sleeps inside the kernel, on a disk
+/// that does not answer, takes longer than a moment.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The host's ends of a process's pipes, until somebody takes them.
+#[derive(Debug, Default)]
+pub(crate) struct Pipes {
+    pub(crate) stdin: Option<PipeWriter>,
+    pub(crate) stdout: Option<PipeReader>,
+    pub(crate) stderr: Option<PipeReader>,
+}
+
+#[derive(Debug)]
+enum Stdio {
+    Untouched(Pipes),
+    /// `communicate` was called and is not at work now.
+    Communicating(Box<Communication>),
+    /// A call of `communicate` is at work.
+    Busy,
+}
+
+/// A process that was started.
+///
+/// Dropping it kills the process and every process of its group, and leaves no zombie.
+#[derive(Debug)]
+pub struct Process {
+    live: Arc<Live>,
+    stdio: Mutex<Stdio>,
+    grant: Arc<LoadedGrant>,
+    capture: u64,
+    drain: Duration,
+}
+
+impl Process {
+    fn new(live: Arc<Live>, pipes: Pipes, grant: Arc<LoadedGrant>, capture: u64, drain: Duration) -> Self {
+        Self {
+            live,
+            stdio: Mutex::new(Stdio::Untouched(pipes)),
+            grant,
+            capture,
+            drain,
+        }
+    }
+
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// A number for logs: unique among the processes of its context.
+    pub fn id(&self) -> u64 {
+        self.live.id
+    }
+
+    /// The writing end of the pipe to standard input, if it is piped and was not taken.
+    pub fn take_stdin(&self) -> Option<PipeWriter> {
+        self.take(|pipes| pipes.stdin.take())
+    }
+
+    /// The reading end of the pipe from standard output, if it is piped and was not taken.
+    pub fn take_stdout(&self) -> Option<PipeReader> {
+        self.take(|pipes| pipes.stdout.take())
+    }
+
+    /// The reading end of the pipe from standard error, if it is piped and was not taken.
+    pub fn take_stderr(&self) -> Option<PipeReader> {
+        self.take(|pipes| pipes.stderr.take())
+    }
+
+    fn take<T>(&self, end: impl FnOnce(&mut Pipes) -> Option<T>) -> Option<T> {
+        match &mut *self.stdio() {
+            Stdio::Untouched(pipes) => end(pipes),
+            Stdio::Communicating(_) | Stdio::Busy => None,
+        }
+    }
+
+    fn stdio(&self) -> MutexGuard<'_, Stdio> {
+        // No code that can panic runs under the lock.
+        self.stdio.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the process has ended, and answers the same ever after.
+    ///
+    /// It does not wait for the ends of its pipes and does not read them: a process that fills a pipe which nobody reads
+    /// never ends. [`communicate`](Self::communicate) is for that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StatusLost`] and [`Error::Other`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A cancelled `wait` loses nothing. Any number of waiters may wait at once.
+    pub async fn wait(&self) -> Result<ExitStatus, Error> {
+        self.live.wait().await
+    }
+
+    /// How the process ended, or none while it has not. A stopped process has not ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StatusLost`] and [`Error::Other`].
+    pub fn try_wait(&self) -> Result<Option<ExitStatus>, Error> {
+        self.live.try_wait()
+    }
+
+    /// Sends a signal to the process, and to it alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchProcess`] if it has ended, [`Error::Refused`] if the policy does not allow the signal,
+    /// [`Error::Unsupported`] and [`Error::Other`].
+    pub fn send_signal(&self, signal: Signal) -> Result<(), Error> {
+        self.check_signal(signal)?;
+        self.live.signal(signal)
+    }
+
+    /// Asks the process to end, with SIGTERM. Succeeds if it has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if the policy does not allow the signal, and [`Error::Other`].
+    pub fn terminate(&self) -> Result<(), Error> {
+        match self.send_signal(Signal::Term) {
+            Err(Error::NoSuchProcess) => Ok(()),
+            sent => sent,
+        }
+    }
+
+    /// Kills the process and its tree, with SIGKILL. Succeeds if it has ended. No policy forbids it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Other`].
+    pub fn kill(&self) -> Result<(), Error> {
+        self.live.kill()
+    }
+
+    /// Asks the process to end, waits for `grace`, and kills it and its tree if it has not ended by then. Where the policy
+    /// does not allow SIGTERM it is killed at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StatusLost`] and [`Error::Other`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancelled, it has sent what it has sent; a further call goes on from there with a new grace period.
+    pub async fn stop(&self, grace: Duration) -> Result<Stopped, Error> {
+        if let Some(status) = self.try_wait()? {
+            return Ok(Stopped {
+                status,
+                by: StoppedBy::AlreadyEnded,
+            });
+        }
+        match self.terminate() {
+            Ok(()) => {
+                if let Ok(status) = tokio::time::timeout(grace.min(FOR_EVER), self.wait()).await {
+                    return Ok(Stopped {
+                        status: status?,
+                        by: StoppedBy::Terminate,
+                    });
+                }
+            }
+            Err(Error::Refused(_)) => {}
+            Err(other) => return Err(other),
+        }
+        self.kill()?;
+        Ok(Stopped {
+            status: self.wait().await?,
+            by: StoppedBy::Kill,
+        })
+    }
+
+    /// What the process used. None before its end was observed, and where the system did not say.
+    pub fn usage(&self) -> Option<Usage> {
+        self.live.usage()
+    }
+
+    /// Sends `input`, closes standard input, reads standard output and error to their ends, all at once, and waits.
+    ///
+    /// Standard input is closed when `input` is none, too. A process that does not read its input is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`] and [`Error::OutputLimitReached`], after which a further call with no input goes on where this
+    /// one was; [`Error::InvalidArgument`] for input that nobody can read, or that is given to such a further call;
+    /// [`Error::StatusLost`] and [`Error::Other`].
+    ///
+    /// # Cancel safety
+    ///
+    /// What was read and not answered is kept, what was not sent is sent by the next call.
+    pub async fn communicate(&self, input: Option<Vec<u8>>, options: CommunicateOptions) -> Result<Output, Error> {
+        communicate::communicate(self, input, options).await
+    }
+
+    /// Kills the process and its tree and waits until it is gone, so that nothing of it is left when this returns. A
+    /// process that cannot be killed at once, because it sleeps inside the kernel, is left to the background.
+    pub async fn close(self) {
+        if matches!(self.try_wait(), Ok(None)) && self.kill().is_ok() {
+            let _ = tokio::time::timeout(CLOSE_PATIENCE, self.wait()).await;
+        }
+    }
+
+    fn check_signal(&self, signal: Signal) -> Result<(), Error> {
+        self.grant
+            .check_signal(signal)
+            .map_err(|refusal| Error::refused(refusal.field.to_string(), refusal.message))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.live.abandon();
+    }
+}

@@ -1,0 +1,272 @@
+//! A process that was started, as everything that watches it shares it: the handle, its waiters, its timer, its meter.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use childproof_launch::{Child, Exit, Signal, SignalError, WaitError};
+use tokio::task::AbortHandle;
+
+use super::quota::Place;
+use super::status::{EndedBy, ExitStatus, Limit, Termination, Usage};
+use crate::audit::{Audit, AuditEvent};
+use crate::error::{Error, FOR_EVER};
+
+/// The limits that the kernel enforces with a signal, kept to say afterwards that it was they.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KernelLimits {
+    /// The CPU time at which the kernel kills, if it is bounded.
+    pub(crate) cpu: Option<Duration>,
+    pub(crate) file_size: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The end, once somebody observed it.
+    ended: Option<Result<ExitStatus, Error>>,
+    usage: Option<Usage>,
+    /// The limit that made the host kill the process.
+    limit: Option<Limit>,
+    /// The signals that the guest had sent.
+    sent: Vec<Signal>,
+    /// Its place among the live processes of its guest.
+    place: Option<Place>,
+    timer: Option<AbortHandle>,
+}
+
+pub(crate) struct Live {
+    pub(crate) id: u64,
+    pub(crate) grant: String,
+    child: Child,
+    kernel_limits: KernelLimits,
+    audit: Audit,
+    state: Mutex<State>,
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live")
+            .field("id", &self.id)
+            .field("grant", &self.grant)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Live {
+    pub(crate) fn new(
+        id: u64,
+        grant: String,
+        child: Child,
+        kernel_limits: KernelLimits,
+        place: Place,
+        audit: Audit,
+    ) -> Arc<Self> {
+        let state = State {
+            place: Some(place),
+            ..State::default()
+        };
+        Arc::new(Self {
+            id,
+            grant,
+            child,
+            kernel_limits,
+            audit,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Kills the tree once `after` is over.
+    pub(crate) fn end_after(self: &Arc<Self>, after: Duration) {
+        let process = Arc::downgrade(self);
+        let timer = tokio::spawn(async move {
+            tokio::time::sleep(after.min(FOR_EVER)).await;
+            if let Some(process) = process.upgrade() {
+                process.end_by_limit(Limit::WallTime);
+            }
+        });
+        self.state().timer = Some(timer.abort_handle());
+    }
+
+    /// Kills the tree because of a limit of the host.
+    pub(crate) fn end_by_limit(&self, limit: Limit) {
+        {
+            let mut state = self.state();
+            if state.ended.is_some() {
+                return;
+            }
+            state.limit.get_or_insert(limit);
+        }
+        self.kill_tree();
+    }
+
+    pub(crate) async fn wait(&self) -> Result<ExitStatus, Error> {
+        let ended = self.state().ended.clone();
+        match ended {
+            Some(ended) => ended,
+            None => {
+                let exit = self.child.wait().await;
+                self.observed(exit)
+            }
+        }
+    }
+
+    pub(crate) fn try_wait(&self) -> Result<Option<ExitStatus>, Error> {
+        let ended = self.state().ended.clone();
+        if let Some(ended) = ended {
+            return ended.map(Some);
+        }
+        match self.child.try_wait() {
+            Ok(None) => Ok(None),
+            Ok(Some(exit)) => self.observed(Ok(exit)).map(Some),
+            Err(error) => self.observed(Err(error)).map(Some),
+        }
+    }
+
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        self.state().usage
+    }
+
+    /// Sends a signal of the guest's. Whether the process had ended is in the answer.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), Error> {
+        let before = {
+            let mut state = self.state();
+            if state.ended.is_some() {
+                return Err(Error::NoSuchProcess);
+            }
+            // Noted before it is sent: the process may end of it before this thread goes on.
+            let known = state.sent.contains(&signal);
+            if !known {
+                state.sent.push(signal);
+            }
+            known
+        };
+        let sent = match self.child.signal(signal) {
+            Ok(()) => return Ok(()),
+            Err(SignalError::Ended) => Err(Error::NoSuchProcess),
+            Err(SignalError::Unsupported { .. }) => {
+                Err(Error::unsupported("signal", format!("this platform has no {signal}")))
+            }
+            Err(other) => Err(Error::Other(format!("send signal: {other}"))),
+        };
+        if !before {
+            self.state().sent.retain(|other| *other != signal);
+        }
+        sent
+    }
+
+    /// Kills the tree on behalf of the guest.
+    pub(crate) fn kill(&self) -> Result<(), Error> {
+        {
+            let mut state = self.state();
+            if state.ended.is_none() && !state.sent.contains(&Signal::Kill) {
+                state.sent.push(Signal::Kill);
+            }
+        }
+        match self.child.kill_tree() {
+            Ok(()) | Err(SignalError::Ended) => Ok(()),
+            Err(other) => Err(Error::Other(format!("kill: {other}"))),
+        }
+    }
+
+    fn kill_tree(&self) {
+        if let Err(error) = self.child.kill_tree()
+            && !matches!(error, SignalError::Ended)
+        {
+            tracing::error!(id = self.id, %error, "a process could not be killed");
+        }
+    }
+
+    /// The guest gave the process up: kills the tree and sees to it that its end is recorded.
+    pub(crate) fn abandon(self: &Arc<Self>) {
+        if self.state().ended.is_none() && self.kill().is_err() {
+            tracing::error!(id = self.id, "a process could not be killed");
+        }
+        // What the process left behind in its group ends with it, also when it had ended before.
+        self.kill_tree();
+        if matches!(self.try_wait(), Ok(None))
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let process = self.clone();
+            runtime.spawn(async move { process.wait().await });
+        }
+    }
+
+    /// Records the end. The first observer classifies it, gives the quota back and reports it.
+    fn observed(&self, exit: Result<Exit, WaitError>) -> Result<ExitStatus, Error> {
+        let (event, answer, place) = {
+            let mut state = self.state();
+            if let Some(ended) = &state.ended {
+                return ended.clone();
+            }
+            if let Ok(exit) = &exit {
+                state.usage = exit.usage.map(|usage| Usage {
+                    user_time: usage.user_time,
+                    system_time: usage.system_time,
+                    peak_memory: usage.peak_memory,
+                });
+            }
+            let answer = match exit {
+                Ok(exit) => Ok(self.classify(&state, exit)),
+                Err(WaitError::StatusLost) => Err(Error::StatusLost),
+                // The process may well be alive: nothing is recorded, the next call asks again.
+                Err(other) => return Err(Error::Other(format!("wait: {other}"))),
+            };
+            state.ended = Some(answer.clone());
+            if let Some(timer) = state.timer.take() {
+                timer.abort();
+            }
+            let event = AuditEvent::ended(self.id, &self.grant, answer.as_ref().ok(), state.usage.as_ref());
+            (event, answer, state.place.take())
+        };
+        drop(place);
+        self.audit.record(&event);
+        answer
+    }
+
+    fn classify(&self, state: &State, exit: Exit) -> ExitStatus {
+        let termination = match exit.termination {
+            childproof_launch::Termination::Exited(code) => Termination::Exited(code),
+            childproof_launch::Termination::Signaled(signal) => Termination::Signaled(signal),
+        };
+        let ended_by = match termination {
+            Termination::Exited(_) => EndedBy::Itself,
+            Termination::Signaled(signal) => self.who_sent(state, signal),
+        };
+        ExitStatus { termination, ended_by }
+    }
+
+    fn who_sent(&self, state: &State, signal: Signal) -> EndedBy {
+        // The kernel sends SIGXCPU at the soft limit and SIGKILL at the hard one. It counts CPU time in ticks, so what
+        // the process used may be reported a little below the limit that ended it.
+        let used = state.usage.map(|usage| usage.user_time + usage.system_time);
+        let cpu_is_used_up = match (self.kernel_limits.cpu, used) {
+            (Some(limit), Some(used)) => used + Duration::from_millis(50) >= limit,
+            _ => false,
+        };
+        match (signal, state.limit) {
+            (Signal::Kill, Some(limit)) => EndedBy::Limit(limit),
+            _ if state.sent.contains(&signal) => EndedBy::Guest,
+            (Signal::Xcpu, _) if self.kernel_limits.cpu.is_some() => EndedBy::Limit(Limit::CpuTime),
+            (Signal::Kill, None) if cpu_is_used_up => EndedBy::Limit(Limit::CpuTime),
+            (Signal::Xfsz, _) if self.kernel_limits.file_size => EndedBy::Limit(Limit::FileSize),
+            _ => EndedBy::Itself,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        // Nobody observed the end, and there is no runtime left to do so: the operator still learns of it.
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(timer) = state.timer.take() {
+            timer.abort();
+        }
+        if state.ended.is_none() {
+            self.audit.record(&AuditEvent::ended(self.id, &self.grant, None, None));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! How many processes a guest, and each grant of it, may have and start.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::Quota;
+
+/// A bound; none is no bound.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bound {
+    pub(crate) live: Option<u64>,
+    pub(crate) spawns: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    live: u64,
+    spawns: u64,
+}
+
+impl Count {
+    fn check(self, bound: Bound) -> Result<(), Quota> {
+        if bound.spawns.is_some_and(|most| self.spawns >= most) {
+            return Err(Quota::TotalSpawns);
+        }
+        if bound.live.is_some_and(|most| self.live >= most) {
+            return Err(Quota::LiveProcesses);
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    guest: Count,
+    grants: HashMap<String, Count>,
+}
+
+/// The counters of one guest.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Quotas(Arc<Mutex<Counts>>);
+
+impl Quotas {
+    /// Takes a place for one process, if there is one left for the guest and for the grant.
+    pub(crate) fn take(&self, guest: Bound, grant: &str, of_grant: Bound) -> Result<Place, Quota> {
+        let mut counts = self.lock();
+        counts.guest.check(guest)?;
+        counts.grants.get(grant).copied().unwrap_or_default().check(of_grant)?;
+        counts.each(grant, |count| {
+            count.live = count.live.saturating_add(1);
+            count.spawns = count.spawns.saturating_add(1);
+        });
+        Ok(Place {
+            quotas: self.clone(),
+            grant: grant.to_owned(),
+            started: false,
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
+        // The counters are whole numbers that are never left half-changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    fn each(&mut self, grant: &str, mut change: impl FnMut(&mut Count)) {
+        change(&mut self.guest);
+        change(self.grants.entry(grant.to_owned()).or_default());
+    }
+}
+
+/// The place of one process. Dropping it makes room for another.
+#[derive(Debug)]
+pub(crate) struct Place {
+    quotas: Quotas,
+    grant: String,
+    started: bool,
+}
+
+impl Place {
+    /// The process was started: from here on it counts among the spawns, however it ends.
+    pub(crate) fn started(&mut self) {
+        self.started = true;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let never_started = !self.started;
+        self.quotas.lock().each(&self.grant, |count| {
+            count.live = count.live.saturating_sub(1);
+            if never_started {
+                count.spawns = count.spawns.saturating_sub(1);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: Bound = Bound {
+        live: Some(2),
+        spawns: None,
+    };
+    const FREE: Bound = Bound {
+        live: None,
+        spawns: None,
+    };
+
+    #[test]
+    fn the_stricter_of_guest_and_grant_holds() {
+        let quotas = Quotas::default();
+        let one = Bound {
+            live: Some(1),
+            spawns: None,
+        };
+        let first = quotas.take(TWO, "a", one).unwrap();
+        assert_eq!(quotas.take(TWO, "a", one).unwrap_err(), Quota::LiveProcesses);
+        let second = quotas.take(TWO, "b", one).unwrap();
+        assert_eq!(quotas.take(TWO, "c", one).unwrap_err(), Quota::LiveProcesses);
+        drop((first, second));
+        quotas.take(TWO, "a", one).unwrap();
+    }
+
+    #[test]
+    fn a_spawn_that_failed_does_not_count() {
+        let quotas = Quotas::default();
+        let once = Bound {
+            live: None,
+            spawns: Some(1),
+        };
+        drop(quotas.take(once, "a", FREE).unwrap());
+        let mut place = quotas.take(once, "a", FREE).unwrap();
+        place.started();
+        drop(place);
+        assert_eq!(quotas.take(once, "a", FREE).unwrap_err(), Quota::TotalSpawns);
+    }
+}

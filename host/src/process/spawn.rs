@@ -1,0 +1,263 @@
+//! From a request to a process: policy, directory, quotas, hook, streams, launch, and a word to the operator at each end.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use childproof_launch::{Command, Resource, Rlimit, SpawnError, SpawnErrorKind};
+
+use super::live::KernelLimits;
+use super::meter::Meter;
+use super::quota::Bound;
+use super::request::{Directory, SpawnRequest, Stderr, Stdin, Stdout};
+use super::stdio::{self, Prepared};
+use super::{Live, Process};
+use crate::audit::AuditEvent;
+use crate::ctx::{ProcessCtx, Proposal};
+use crate::error::{Error, Problem};
+use crate::policy::{Decision, Limits, Refusal, RefusalKind, Request, StdStream};
+use crate::preopen::{Found, PathScope};
+
+/// The rules that are not the policy's own, as the audit log names them.
+const QUOTA_RULE: &str = "limits";
+const HOOK_RULE: &str = "hook";
+const CWD_RULE: &str = "cwd";
+
+pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process, Error> {
+    let directory = directory(ctx, request)?;
+    let decision = decide(ctx, request, directory.as_ref())?;
+    let directory = match directory {
+        Some(found) => found.directory,
+        None => default_directory(ctx, request, &decision)?,
+    };
+    check_inherit(ctx, request, &decision)?;
+    ask_hook(ctx, request, &decision)?;
+    let limits = &decision.limits;
+    let mut place = ctx
+        .quotas()
+        .take(
+            bound(ctx.policy().limits()),
+            decision.grant.name(),
+            bound(decision.grant.limits()),
+        )
+        .map_err(|quota| refused(ctx, request, QUOTA_RULE, Error::QuotaExceeded(quota)))?;
+
+    let id = ctx.next_id();
+    let grant = decision.grant.name();
+    let program = decision.grant.program();
+    ctx.audit().record(&AuditEvent::granted(
+        id,
+        grant,
+        program.path(),
+        &request.args,
+        &decision.rule,
+    ));
+    let failed = |error: Error| {
+        ctx.audit().record(&AuditEvent::Failed {
+            id,
+            grant: grant.to_owned(),
+            reason: error.to_string(),
+        });
+        error
+    };
+
+    let mut streams = ctx
+        .null()
+        .and_then(|null| Prepared::new(request, ctx.stdio(), null))
+        .map_err(failed)?;
+    let meter = least(request.output_limit, limits.output).map(|limit| Arc::new(Meter::new(limit)));
+    if let Some(meter) = &meter {
+        let pipes = streams.pipes_mut();
+        for pipe in [&mut pipes.stdout, &mut pipes.stderr].into_iter().flatten() {
+            pipe.set_meter(meter.clone());
+        }
+    }
+
+    let mut command = Command::new(program, streams.child());
+    command
+        .argv0(&decision.argv0)
+        .args(&request.args)
+        .current_dir(directory.as_fd());
+    command.envs(decision.env.iter().map(|(key, value)| (key, value)));
+    for rlimit in rlimits(limits) {
+        command.rlimit(rlimit);
+    }
+    let child = command.spawn().map_err(|error| {
+        stdio::keep(request);
+        failed(spawn_error(&error))
+    })?;
+    stdio::release(request);
+    place.started();
+
+    ctx.audit().record(&AuditEvent::Started {
+        id,
+        grant: grant.to_owned(),
+        pid: child.id(),
+    });
+    let kernel_limits = KernelLimits {
+        cpu: limits.cpu_seconds().map(Duration::from_secs),
+        file_size: limits.file_size.is_some(),
+    };
+    let live = Live::new(id, grant.to_owned(), child, kernel_limits, place, ctx.audit().clone());
+    if let Some(meter) = meter {
+        meter.watch(Arc::downgrade(&live));
+    }
+    if let Some(wall) = least(request.timeout, limits.wall) {
+        live.end_after(wall);
+    }
+    let defaults = Limits::defaults();
+    let capture = limits.capture.or(defaults.capture).unwrap_or(u64::MAX);
+    let drain = limits.drain.or(defaults.drain).unwrap_or_default();
+    Ok(Process::new(
+        live,
+        streams.into_pipes(),
+        decision.grant.clone(),
+        capture,
+        drain,
+    ))
+}
+
+fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+fn bound(limits: &Limits) -> Bound {
+    Bound {
+        live: limits.live,
+        spawns: limits.spawns,
+    }
+}
+
+/// Reports a refusal that is not the policy's own and hands it on.
+fn refused(ctx: &ProcessCtx, request: &SpawnRequest, rule: &str, error: Error) -> Error {
+    ctx.audit()
+        .record(&AuditEvent::refused(&request.program, &request.args, rule, &error));
+    error
+}
+
+/// The directory the guest asks for, and the preopen it lies in.
+fn directory(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Option<Found>, Error> {
+    let Some(Directory { directory, path }) = &request.cwd else {
+        return Ok(None);
+    };
+    ctx.preopens()
+        .find(directory.as_fd(), path.as_deref())
+        .map(Some)
+        .map_err(|error| refused(ctx, request, CWD_RULE, error))
+}
+
+/// The directory of a process whose guest asks for none: the first one the grant names, else the first preopen, else the
+/// root, which every process can see and few can write to.
+fn default_directory(ctx: &ProcessCtx, request: &SpawnRequest, decision: &Decision) -> Result<OwnedFd, Error> {
+    let named = decision.grant.default_cwd();
+    ctx.preopens()
+        .default_directory(named)
+        .map_err(|error| refused(ctx, request, CWD_RULE, error))
+}
+
+fn decide(ctx: &ProcessCtx, request: &SpawnRequest, directory: Option<&Found>) -> Result<Decision, Error> {
+    let default_cwd = ctx
+        .policy()
+        .grant(&request.program)
+        .and_then(|grant| grant.default_cwd());
+    let scope = PathScope::new(ctx.preopens(), directory, default_cwd);
+    let asked = Request {
+        grant: &request.program,
+        argv0: request.argv0.as_deref(),
+        args: &request.args,
+        env: &request.env,
+        cwd: directory.map(|found| found.guest_path.as_str()),
+    };
+    ctx.policy()
+        .decide(&asked, &scope)
+        .map_err(|refusal| refused_by_policy(ctx, request, refusal))
+}
+
+fn check_inherit(ctx: &ProcessCtx, request: &SpawnRequest, decision: &Decision) -> Result<(), Error> {
+    let stderr_inherits = matches!(request.stderr, Stderr::Own(Stdout::Inherit));
+    let inherits = [
+        (StdStream::Stdin, matches!(request.stdin, Stdin::Inherit)),
+        (StdStream::Stdout, matches!(request.stdout, Stdout::Inherit)),
+        (StdStream::Stderr, stderr_inherits),
+    ];
+    inherits
+        .into_iter()
+        .filter(|(_, inherits)| *inherits)
+        .try_for_each(|(stream, _)| decision.grant.check_inherit(stream))
+        .map_err(|refusal| refused_by_policy(ctx, request, refusal))
+}
+
+/// Reports a refusal of the policy's and turns it into the guest's error.
+fn refused_by_policy(ctx: &ProcessCtx, request: &SpawnRequest, refusal: Refusal) -> Error {
+    ctx.audit().record(&AuditEvent::refused_by_policy(
+        &request.program,
+        &request.args,
+        &refusal,
+    ));
+    let problem = Problem {
+        field: refusal.field.to_string(),
+        message: refusal.message,
+    };
+    match refusal.kind {
+        RefusalKind::UnknownGrant => Error::UnknownGrant(problem.message),
+        RefusalKind::NotAllowed => Error::Refused(problem),
+        RefusalKind::Invalid => Error::InvalidArgument(problem),
+    }
+}
+
+fn ask_hook(ctx: &ProcessCtx, request: &SpawnRequest, decision: &Decision) -> Result<(), Error> {
+    let Some(hook) = ctx.hook() else { return Ok(()) };
+    let proposal = Proposal {
+        grant: decision.grant.name(),
+        program: decision.grant.program().path(),
+        args: &request.args,
+        env: &decision.env,
+        rule: &decision.rule,
+    };
+    hook.before_spawn(&proposal)
+        .map_err(|reason| refused(ctx, request, HOOK_RULE, Error::refused("program", reason)))
+}
+
+fn rlimits(limits: &Limits) -> Vec<Rlimit> {
+    let mut rlimits = vec![Rlimit::new(Resource::Core, 0)];
+    if let Some(seconds) = limits.cpu_seconds() {
+        // SIGXCPU at the limit; SIGKILL a second later for a program that goes on.
+        rlimits.push(Rlimit {
+            resource: Resource::CpuTime,
+            soft: seconds,
+            hard: seconds.saturating_add(1),
+        });
+    }
+    let others = [
+        (Resource::AddressSpace, limits.memory),
+        (Resource::OpenFiles, limits.open_files),
+        (Resource::FileSize, limits.file_size),
+        (Resource::Processes, limits.processes),
+    ];
+    rlimits.extend(
+        others
+            .into_iter()
+            .filter_map(|(resource, limit)| Some(Rlimit::new(resource, limit?))),
+    );
+    rlimits
+}
+
+fn spawn_error(error: &SpawnError) -> Error {
+    match error.kind() {
+        SpawnErrorKind::ProgramNotFound => Error::ProgramNotFound,
+        SpawnErrorKind::ProgramChanged => Error::ProgramChanged,
+        SpawnErrorKind::InterpreterNotFound => Error::InterpreterNotFound,
+        SpawnErrorKind::NotExecutable => Error::NotExecutable,
+        SpawnErrorKind::ProgramBusy => Error::ProgramBusy,
+        SpawnErrorKind::DirectoryNotFound => Error::DirectoryNotFound,
+        SpawnErrorKind::NotADirectory => Error::NotADirectory,
+        SpawnErrorKind::ArgumentsTooLong => Error::ArgumentsTooLong,
+        SpawnErrorKind::TooManyOpenFiles => Error::TooManyOpenFiles,
+        SpawnErrorKind::TooManyProcesses => Error::TooManyProcesses,
+        SpawnErrorKind::OutOfMemory => Error::OutOfMemory,
+        _ => Error::Other(error.to_string()),
+    }
+}

@@ -1,0 +1,252 @@
+//! The parent's side of a spawn.
+
+use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::classify::spawn_error;
+use super::process::{Child, Process};
+use super::raw::{self, Errno, SignalSet};
+use super::sigmask::BlockedSignals;
+use super::stack::Stack;
+use super::steps::{self, Failure, Plan};
+use super::{number, reaper, wait};
+use crate::{Command, Defect, Field, ProgramError, Resource, SpawnError, SpawnErrorKind, Stage};
+
+/// How long to pause before each further try of a program that is open for writing: 31 milliseconds in all.
+const BUSY_PAUSES: [Duration; 5] = [
+    Duration::from_millis(1),
+    Duration::from_millis(2),
+    Duration::from_millis(4),
+    Duration::from_millis(8),
+    Duration::from_millis(16),
+];
+
+pub(crate) fn spawn(command: &Command<'_>) -> Result<Child, SpawnError> {
+    let image = Image::new(command)?;
+    // Everything that can be known before is found out before there is a process.
+    if Handle::try_current().is_err() {
+        return Err(SpawnError::new(Stage::Register, None, SpawnErrorKind::NoRuntime));
+    }
+    reaper::start().map_err(|errno| spawn_error(Stage::Reaper, errno))?;
+    check_directory(command)?;
+
+    let mut pauses = BUSY_PAUSES.into_iter();
+    let process = loop {
+        check_program(command)?;
+        let Failure { stage, errno } = match start(command, &image) {
+            Ok(process) => break process,
+            Err(failure) => failure,
+        };
+        if (stage, errno) == (Stage::Exec, Errno(libc::ETXTBSY))
+            && let Some(pause) = pauses.next()
+        {
+            std::thread::sleep(pause);
+            continue;
+        }
+        // A program that vanished at the last moment is not one without an interpreter.
+        check_program(command)?;
+        return Err(spawn_error(stage, errno));
+    };
+    Child::new(process).map_err(|errno| spawn_error(Stage::Register, errno))
+}
+
+/// Removing a directory leaves it open and empty, and fchdir(2) enters it all the same.
+fn check_directory(command: &Command<'_>) -> Result<(), SpawnError> {
+    let Some(directory) = command.directory else {
+        return Ok(());
+    };
+    match rustix::fs::fstat(directory) {
+        Ok(stat) if stat.st_nlink == 0 => Err(spawn_error(Stage::WorkingDirectory, Errno(libc::ENOENT))),
+        Ok(_) => Ok(()),
+        Err(errno) => Err(spawn_error(Stage::WorkingDirectory, Errno(errno.raw_os_error()))),
+    }
+}
+
+fn check_program(command: &Command<'_>) -> Result<(), SpawnError> {
+    command.program.check().map_err(|error| {
+        let errno = match error {
+            ProgramError::NotFound { .. } => libc::ENOENT,
+            ProgramError::Io { source, .. } => source.raw_os_error().unwrap_or(libc::EIO),
+            _ => libc::ESTALE,
+        };
+        spawn_error(Stage::Program, Errno(errno))
+    })
+}
+
+/// A command in the form that the kernel takes.
+struct Image {
+    path: CString,
+    argv: Strings,
+    envp: Strings,
+    rlimits: Vec<(Resource, libc::c_long, u64, u64)>,
+}
+
+impl Image {
+    fn new(command: &Command<'_>) -> Result<Image, SpawnError> {
+        let mut argv = vec![string(&command.argv0, || Field::Argv0)?];
+        for (index, argument) in command.args.iter().enumerate() {
+            argv.push(string(argument, || Field::Argument(index))?);
+        }
+        let mut envp = Vec::with_capacity(command.env.len());
+        for (key, value) in &command.env {
+            let field = || Field::Variable(key.clone());
+            if key.is_empty() {
+                return Err(invalid(field(), Defect::EmptyKey));
+            }
+            if key.as_bytes().contains(&b'=') {
+                return Err(invalid(field(), Defect::EqualsInKey));
+            }
+            let mut variable = key.clone();
+            variable.push("=");
+            variable.push(value);
+            envp.push(string(&variable, field)?);
+        }
+        // A path that was opened holds no NUL.
+        let path = CString::new(command.program.path().as_os_str().as_bytes())
+            .map_err(|_| spawn_error(Stage::Program, Errno(libc::ENOENT)))?;
+        let rlimits = command
+            .rlimits
+            .iter()
+            .map(|limit| {
+                (
+                    limit.resource,
+                    number::of_resource(limit.resource),
+                    limit.soft,
+                    limit.hard,
+                )
+            })
+            .collect();
+        Ok(Image {
+            path,
+            argv: Strings::new(argv),
+            envp: Strings::new(envp),
+            rlimits,
+        })
+    }
+}
+
+fn string(text: &OsStr, field: impl FnOnce() -> Field) -> Result<CString, SpawnError> {
+    CString::new(text.to_owned().into_vec()).map_err(|_| invalid(field(), Defect::Nul))
+}
+
+fn invalid(field: Field, defect: Defect) -> SpawnError {
+    SpawnError::new(
+        Stage::Arguments,
+        None,
+        SpawnErrorKind::InvalidArgument { field, defect },
+    )
+}
+
+/// An array of pointers to strings, ended by a null pointer, and the strings.
+struct Strings {
+    pointers: Vec<*const c_char>,
+    _strings: Vec<CString>,
+}
+
+impl Strings {
+    fn new(strings: Vec<CString>) -> Strings {
+        // A CString's bytes stay where they are when it moves.
+        let pointers = strings
+            .iter()
+            .map(|string| string.as_ptr())
+            .chain([std::ptr::null()])
+            .collect();
+        Strings {
+            pointers,
+            _strings: strings,
+        }
+    }
+
+    fn as_ptr(&self) -> *const *const c_char {
+        self.pointers.as_ptr()
+    }
+}
+
+/// What parent and child share.
+struct Shared {
+    plan: Plan,
+    failure: Option<Failure>,
+}
+
+/// Creates the process and answers once it has executed its program.
+///
+/// The child shares the parent's memory (CLONE_VM), so the host's page tables are not copied, however large they are; and
+/// the calling thread is suspended (CLONE_VFORK) until the child has left that memory by exec or by its end. So what the
+/// child writes before it ends needs no pipe and no lock.
+fn start(command: &Command<'_>, image: &Image) -> Result<Process, Failure> {
+    let path: &CStr = &image.path;
+    let stdio = command.stdio;
+    let mut shared = Shared {
+        plan: Plan {
+            program: command.program.file().as_raw_fd(),
+            path: path.as_ptr(),
+            argv: image.argv.as_ptr(),
+            envp: image.envp.as_ptr(),
+            directory: command.directory.map(|directory| directory.as_raw_fd()),
+            stdio: [
+                stdio.stdin.as_raw_fd(),
+                stdio.stdout.as_raw_fd(),
+                stdio.stderr.as_raw_fd(),
+            ],
+            rlimits: image.rlimits.as_slice(),
+        },
+        failure: None,
+    };
+    let stack = Stack::new().map_err(|errno| Failure {
+        stage: Stage::Stack,
+        errno,
+    })?;
+
+    // No signal is asked for at the child's end: a child that does not get as far as exec is no news to the host's SIGCHLD
+    // handler, and out of reach of its `waitpid(-1)`. Exec sets it to SIGCHLD.
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD;
+    let mut pidfd: c_int = -1;
+    // A signal that came to the child would run the host's handler in the host's memory, so it takes none until it has set
+    // all of them to their defaults.
+    let blocked = BlockedSignals::new(SignalSet::FULL).map_err(|errno| Failure {
+        stage: Stage::Clone,
+        errno,
+    })?;
+    // SAFETY: the child runs `child` on a stack of its own, with `shared` as its only access to the parent's memory; the
+    // parent's thread is suspended until the child has left both, and uses neither meanwhile. With CLONE_PIDFD the kernel
+    // writes one descriptor to `pidfd`.
+    let pid = unsafe {
+        libc::clone(
+            child,
+            stack.top(),
+            flags,
+            (&raw mut shared).cast::<c_void>(),
+            &raw mut pidfd,
+        )
+    };
+    let errno = Errno::last();
+    drop(blocked);
+    if pid == -1 {
+        return Err(Failure {
+            stage: Stage::Clone,
+            errno,
+        });
+    }
+    // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    if let Some(failure) = shared.failure {
+        wait::collect(pidfd.as_fd());
+        return Err(failure);
+    }
+    Ok(Process::new(pidfd, pid))
+}
+
+/// Where the child begins. It ends in exec, or here.
+extern "C" fn child(shared: *mut c_void) -> c_int {
+    // SAFETY: the parent passes a pointer to a `Shared` that it does not touch until this process has left its memory.
+    let shared = unsafe { &mut *shared.cast::<Shared>() };
+    // SAFETY: the parent made the plan from values that outlive its suspension, and blocked all signals; without CLONE_FILES
+    // and CLONE_SIGHAND the tables of descriptors and of dispositions are this process's own.
+    let Err(failure) = unsafe { steps::run(&shared.plan) };
+    shared.failure = Some(failure);
+    raw::exit(127)
+}

@@ -1,0 +1,62 @@
+//! A platform on which programs can be looked at and not yet started.
+
+use std::convert::Infallible;
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::{Command, Exit, Signal, SignalError, SpawnError, SpawnErrorKind, Stage, WaitError};
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    size: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Identity {
+    pub(crate) fn of(metadata: &Metadata) -> Identity {
+        Identity {
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+        }
+    }
+}
+
+pub(crate) fn open_program(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+pub(crate) fn is_executable(_path: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+pub(crate) fn spawn(_command: &Command<'_>) -> Result<Child, SpawnError> {
+    Err(SpawnError::new(Stage::Arguments, None, SpawnErrorKind::Unsupported))
+}
+
+/// There is none.
+#[derive(Debug)]
+pub(crate) struct Child(Infallible);
+
+impl Child {
+    pub(crate) fn id(&self) -> u32 {
+        match self.0 {}
+    }
+
+    pub(crate) async fn wait(&self) -> Result<Exit, WaitError> {
+        match self.0 {}
+    }
+
+    pub(crate) fn try_wait(&self) -> Result<Option<Exit>, WaitError> {
+        match self.0 {}
+    }
+
+    pub(crate) fn signal(&self, _signal: Signal) -> Result<(), SignalError> {
+        match self.0 {}
+    }
+
+    pub(crate) fn kill_tree(&self) -> Result<(), SignalError> {
+        match self.0 {}
+    }
+}
