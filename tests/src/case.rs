@@ -38,7 +38,7 @@ type StopAt = Box<dyn Fn(&AuditEvent) -> bool + Send + Sync>;
 /// and a writable directory `/data`.
 pub struct Case {
     guest: &'static str,
-    test: &'static str,
+    test: String,
     flavour: Flavour,
     policy: Policy,
     args: Vec<String>,
@@ -54,7 +54,7 @@ pub struct Case {
 
 impl Case {
     /// A case of `guest`, for the test that is named `test` by the test harness.
-    pub fn new(guest: &'static str, test: &'static str, flavour: Flavour) -> Self {
+    pub fn new(guest: &'static str, test: String, flavour: Flavour) -> Self {
         let policy = ["sh", "cat", "sleep", "true"]
             .into_iter()
             .fold(Policy::new(), |policy, name| policy.grant(name, programs::grant(name)));
@@ -76,8 +76,13 @@ impl Case {
     }
 
     /// The test's own name.
-    pub fn test(&self) -> &'static str {
-        self.test
+    pub fn test(&self) -> &str {
+        &self.test
+    }
+
+    /// A new case of the same guest, with nothing of what this one was given.
+    pub fn again(&self) -> Self {
+        Self::new(self.guest, self.test.clone(), self.flavour)
     }
 
     /// Which implementation it runs with.
@@ -224,7 +229,7 @@ impl Case {
             true => Err(wasmtime::Error::msg("stopped by the test")),
             false => Ok(UpdateDeadline::Continue(1)),
         });
-        let component = engine::component(self.guest).expect("the guest compiles");
+        let component = engine::component(self.guest);
         // It lives until all processes have ended: their ends are observed by its tasks.
         let runtime;
         let result = match self.flavour {

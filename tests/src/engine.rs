@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
-use anyhow::Context as _;
 use childproof_host::{ProcessCtx, ProcessCtxView};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Cache, CacheConfig, Config, Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -39,6 +39,9 @@ fn process(state: &mut State) -> ProcessCtxView<'_> {
 pub(crate) static ENGINE: LazyLock<Engine> = LazyLock::new(|| engine().expect("an engine of the suite"));
 
 fn engine() -> anyhow::Result<Engine> {
+    // A thousand processes with two pipes each are more than the limit that a shell commonly sets.
+    let descriptors = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: descriptors.maximum, ..descriptors })?;
     let mut cache = CacheConfig::new();
     cache.with_directory(Path::new(env!("OUT_DIR")).join("wasmtime-cache"));
     let mut config = Config::new();
@@ -47,16 +50,16 @@ fn engine() -> anyhow::Result<Engine> {
 }
 
 /// The component of a guest, compiled at most once.
-pub(crate) fn component(guest: &str) -> anyhow::Result<Component> {
+pub(crate) fn component(guest: &str) -> Component {
     type Slot = Arc<OnceLock<Component>>;
     static COMPONENTS: LazyLock<Mutex<HashMap<String, Slot>>> = LazyLock::new(Mutex::default);
     let slot = COMPONENTS.lock().expect("nobody panics with it").entry(guest.to_owned()).or_default().clone();
-    if let Some(component) = slot.get() {
-        return Ok(component.clone());
-    }
-    let path = Path::new(crate::COMPONENTS).join(format!("{guest}.wasm"));
-    let component = Component::from_file(&ENGINE, path).with_context(|| format!("compile {guest}"))?;
-    Ok(slot.get_or_init(|| component).clone())
+    // Whoever comes second waits for the first instead of compiling it once more.
+    slot.get_or_init(|| {
+        let path = Path::new(crate::COMPONENTS).join(format!("{guest}.wasm"));
+        Component::from_file(&ENGINE, path).unwrap_or_else(|error| panic!("compile {guest}: {error:?}"))
+    })
+    .clone()
 }
 
 static ASYNC: LazyLock<Linker<State>> = LazyLock::new(|| {

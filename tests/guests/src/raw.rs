@@ -33,6 +33,3 @@ pub fn sh(script: &str) -> Command {
 
 /// Options of `communicate` that leave everything to the policy.
 pub const DEFAULTS: CommunicateOptions = CommunicateOptions { timeout: None, output_limit: None, drain: None };
-
-/// To open a file with.
-pub const READ_WRITE: DescriptorFlags = DescriptorFlags::READ.union(DescriptorFlags::WRITE);

@@ -4,19 +4,24 @@ use std::time::Duration;
 
 use childproof_test_guests::{run, sh, sleeper};
 
-fn main() {
-    let mut heavy = sh("i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done").spawn().unwrap();
-    heavy.wait().unwrap();
-    let heavy = heavy.usage().unwrap();
-    assert!(heavy.user_time + heavy.system_time > Duration::ZERO);
-    assert!(heavy.peak_memory > 0);
+/// More than the host of this guest holds.
+const LARGE: u64 = 512 << 20;
 
-    let mut light = run("true").spawn().unwrap();
-    light.wait().unwrap();
-    let light = light.usage().unwrap();
-    assert!(light.user_time + light.system_time < heavy.user_time + heavy.system_time);
-    // The host, which compiles this guest, holds far more.
-    assert!(light.peak_memory < 32 << 20, "{} bytes are those of the host", light.peak_memory);
+fn main() {
+    let mut busy = sh("i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done").spawn().unwrap();
+    busy.wait().unwrap();
+    let busy = busy.usage().unwrap();
+    assert!(busy.user_time + busy.system_time > Duration::ZERO);
+
+    let mut large = run("python3").args(["-c", &format!("b'x' * {LARGE}")]).spawn().unwrap();
+    large.wait().unwrap();
+    assert!(large.usage().unwrap().peak_memory.unwrap() >= LARGE);
+
+    let mut idle = run("true").spawn().unwrap();
+    idle.wait().unwrap();
+    let idle = idle.usage().unwrap();
+    assert!(idle.user_time + idle.system_time < busy.user_time + busy.system_time);
+    assert!(idle.peak_memory.is_none_or(|peak| peak < LARGE), "{idle:?}");
 
     let mut alive = sleeper();
     assert_eq!(alive.usage(), None);

@@ -26,7 +26,8 @@ fn main() {
     assert_eq!(unsupported(command.spawn()), "stdin");
 
     // A stream of the guest that is no process's cannot be passed on.
-    let file = data.open_at(raw::PathFlags::empty(), "file", raw::OpenFlags::empty(), raw::READ_WRITE).unwrap();
+    let flags = raw::DescriptorFlags::READ | raw::DescriptorFlags::WRITE;
+    let file = data.open_at(raw::PathFlags::empty(), "file", raw::OpenFlags::empty(), flags).unwrap();
     let command = raw::sh("exit 0");
     command.stdin(StdinSource::Stream(file.read_via_stream(0).unwrap()));
     assert_eq!(unsupported(command.spawn()), "stdin");
