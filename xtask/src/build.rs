@@ -73,7 +73,10 @@ fn cargo() -> Command {
 
 /// Runs a `cargo build` and finds the program `name` in what it says.
 fn executable(mut cargo: Command, name: &str) -> Result<PathBuf> {
-    cargo.arg("--message-format=json-render-diagnostics").stdin(Stdio::null()).stdout(Stdio::piped());
+    cargo
+        .arg("--message-format=json-render-diagnostics")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     let mut building = cargo.spawn().context("cannot run cargo")?;
     let messages = building.stdout.take().context("cargo's output is not piped")?;
     let mut found = None;
@@ -87,5 +90,7 @@ fn executable(mut cargo: Command, name: &str) -> Result<PathBuf> {
     }
     let status = building.wait().context("cannot wait for cargo")?;
     ensure!(status.success(), "cargo could not build {name} ({status}): see above");
-    Ok(found.with_context(|| format!("cargo built no program named {name}"))?.into_std_path_buf())
+    Ok(found
+        .with_context(|| format!("cargo built no program named {name}"))?
+        .into_std_path_buf())
 }

@@ -19,7 +19,9 @@ const GUEST_PATH: &str = "/repo";
 /// When `path` is no directory, and when something cannot be built or run.
 pub fn run(path: Option<&Path>) -> Result<ExitCode> {
     let checkout = path.map_or_else(root, Path::to_owned);
-    let checkout = checkout.canonicalize().with_context(|| format!("cannot open {}", checkout.display()))?;
+    let checkout = checkout
+        .canonicalize()
+        .with_context(|| format!("cannot open {}", checkout.display()))?;
     ensure!(checkout.is_dir(), "{} is not a directory", checkout.display());
 
     let guest = build::guest("repo-report")?;
@@ -42,16 +44,28 @@ pub fn run(path: Option<&Path>) -> Result<ExitCode> {
         .args(&arguments)
         .status()
         .with_context(|| format!("cannot run {}", childproof.display()))?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 /// The command line, as one could type it, relative to the current directory where that is shorter.
 fn shown(program: &Path, arguments: &[OsString]) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    let words = std::iter::once(program.as_os_str()).chain(arguments.iter().map(OsString::as_os_str)).map(|word| {
-        let short = Path::new(word).strip_prefix(&here).map_or(word, Path::as_os_str).to_string_lossy();
-        let plain = |c: char| c.is_alphanumeric() || "/-_.,:=+@%".contains(c);
-        if short.chars().all(plain) && !short.is_empty() { short.into_owned() } else { format!("{:?}", &*short) }
-    });
+    let words = std::iter::once(program.as_os_str())
+        .chain(arguments.iter().map(OsString::as_os_str))
+        .map(|word| {
+            let short = Path::new(word)
+                .strip_prefix(&here)
+                .map_or(word, Path::as_os_str)
+                .to_string_lossy();
+            let plain = |c: char| c.is_alphanumeric() || "/-_.,:=+@%".contains(c);
+            if short.chars().all(plain) && !short.is_empty() {
+                short.into_owned()
+            } else {
+                format!("{:?}", &*short)
+            }
+        });
     format!("$ {}\n", words.collect::<Vec<_>>().join(" "))
 }

@@ -33,16 +33,7 @@ struct Bans {
     multiple_versions: Deny,
     wildcards: Deny,
     /// Crates that may be there in several versions.
-    skip: Vec<Skip>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Skip {
-    #[serde(rename = "crate")]
-    name: String,
-    #[serde(rename = "reason")]
-    _reason: String,
+    skip: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,7 +102,11 @@ fn packages(metadata: &Metadata) -> Vec<Package> {
 
 /// What breaks a rule, a line each.
 fn problems(rules: &Rules, packages: &[Package]) -> Result<Vec<String>> {
-    let Bans { multiple_versions: Deny::Deny, wildcards: Deny::Deny, skip } = &rules.bans;
+    let Bans {
+        multiple_versions: Deny::Deny,
+        wildcards: Deny::Deny,
+        skip,
+    } = &rules.bans;
     let mut problems = Vec::new();
     let mut versions = BTreeMap::<&str, BTreeSet<&str>>::new();
     for package in packages {
@@ -131,22 +126,26 @@ fn problems(rules: &Rules, packages: &[Package]) -> Result<Vec<String>> {
         }
     }
     for (name, versions) in &versions {
-        match (versions.len(), skip.iter().any(|skip| skip.name == *name)) {
+        match (versions.len(), skip.iter().any(|skip| skip == name)) {
             (2.., false) => problems.push(format!("{name}: in versions {}", join(versions))),
             (1, true) => problems.push(format!("{name}: bans.skip has it, and there is one version of it only")),
             _ => {}
         }
     }
-    for skip in skip.iter().filter(|skip| !versions.contains_key(skip.name.as_str())) {
-        problems.push(format!("{}: bans.skip has it, and nothing depends on it", skip.name));
+    for skip in skip.iter().filter(|skip| !versions.contains_key(skip.as_str())) {
+        problems.push(format!("{skip}: bans.skip has it, and nothing depends on it"));
     }
     Ok(problems)
 }
 
 fn license(rules: &Licenses, package: &Package) -> Result<()> {
     let text = package.license.as_deref().context("it names no license")?;
-    let mode = ParseMode { allow_slash_as_or_operator: true, ..ParseMode::STRICT };
-    let expression = Expression::parse_mode(text, mode).with_context(|| format!("its license {text:?} is no SPDX expression"))?;
+    let mode = ParseMode {
+        allow_slash_as_or_operator: true,
+        ..ParseMode::STRICT
+    };
+    let expression =
+        Expression::parse_mode(text, mode).with_context(|| format!("its license {text:?} is no SPDX expression"))?;
     if !expression.evaluate(|requirement| rules.allow.contains(&requirement.to_string())) {
         bail!("its license {text:?} is not among those allowed");
     }
@@ -167,7 +166,7 @@ mod tests {
         [bans]
         multiple-versions = "deny"
         wildcards = "deny"
-        skip = [{ crate = "twice", reason = "a test" }]
+        skip = ["twice"]
         [sources]
         unknown-registry = "deny"
         unknown-git = "deny"
@@ -186,7 +185,10 @@ mod tests {
 
     /// The problems of `packages` beside two that keep the rules.
     fn problems_of(packages: impl IntoIterator<Item = Package>) -> Vec<String> {
-        let good = [package("twice", "1.0.0", "MIT"), package("twice", "2.0.0", "MIT OR GPL-3.0-only")];
+        let good = [
+            package("twice", "1.0.0", "MIT"),
+            package("twice", "2.0.0", "MIT OR GPL-3.0-only"),
+        ];
         let packages: Vec<_> = good.into_iter().chain(packages).collect();
         problems(&toml::from_str(RULES).unwrap(), &packages).unwrap()
     }
@@ -194,23 +196,40 @@ mod tests {
     #[test]
     fn what_the_rules_allow_passes() {
         let exception = package("a", "1.0.0", "Apache-2.0 WITH LLVM-exception AND (MIT OR ISC)");
-        assert_eq!(problems_of([exception, package("b", "1.0.0", "MIT/Apache-2.0")]), [""; 0]);
+        assert_eq!(
+            problems_of([exception, package("b", "1.0.0", "MIT/Apache-2.0")]),
+            [""; 0]
+        );
     }
 
     #[test]
     fn a_license_that_is_not_allowed_is_a_problem() {
-        for license in ["GPL-3.0-only", "MIT AND GPL-3.0-only", "MIT WITH LLVM-exception", "gibberish"] {
+        for license in [
+            "GPL-3.0-only",
+            "MIT AND GPL-3.0-only",
+            "MIT WITH LLVM-exception",
+            "gibberish",
+        ] {
             let problems = problems_of([package("a", "1.0.0", license)]);
-            assert!(matches!(&problems[..], [one] if one.starts_with("a 1.0.0: its license")), "{license}: {problems:?}");
+            assert!(
+                matches!(&problems[..], [one] if one.starts_with("a 1.0.0: its license")),
+                "{license}: {problems:?}"
+            );
         }
-        let unlicensed = Package { license: None, ..package("a", "1.0.0", "") };
+        let unlicensed = Package {
+            license: None,
+            ..package("a", "1.0.0", "")
+        };
         assert_eq!(problems_of([unlicensed]), ["a 1.0.0: it names no license"]);
     }
 
     #[test]
     fn another_source_is_a_problem() {
         for source in ["git+https://git.example/a#0123", "registry+https://other.example/index"] {
-            let package = Package { source: Some(source.into()), ..package("a", "1.0.0", "MIT") };
+            let package = Package {
+                source: Some(source.into()),
+                ..package("a", "1.0.0", "MIT")
+            };
             assert_eq!(problems_of([package]), [format!("a 1.0.0: it comes from {source}")]);
         }
     }
@@ -222,19 +241,31 @@ mod tests {
         let rules = toml::from_str(RULES).unwrap();
         let once = problems(&rules, &[package("twice", "1.0.0", "MIT")]).unwrap();
         assert_eq!(once, ["twice: bans.skip has it, and there is one version of it only"]);
-        assert_eq!(problems(&rules, &[]).unwrap(), ["twice: bans.skip has it, and nothing depends on it"]);
+        assert_eq!(
+            problems(&rules, &[]).unwrap(),
+            ["twice: bans.skip has it, and nothing depends on it"]
+        );
     }
 
     #[test]
     fn a_package_of_the_workspace_takes_no_version_at_random() {
-        let ours = Package { source: None, wildcards: vec!["b".into()], ..package("a", "1.0.0", "MIT") };
+        let ours = Package {
+            source: None,
+            wildcards: vec!["b".into()],
+            ..package("a", "1.0.0", "MIT")
+        };
         assert_eq!(problems_of([ours]), ["a 1.0.0: it takes any version of b"]);
     }
 
     #[test]
     fn a_key_that_nothing_checks_is_an_error() {
         let text = format!("{RULES}\n[advisories]\n");
-        assert!(toml::from_str::<Rules>(&text).unwrap_err().to_string().contains("advisories"));
+        assert!(
+            toml::from_str::<Rules>(&text)
+                .unwrap_err()
+                .to_string()
+                .contains("advisories")
+        );
     }
 
     #[test]

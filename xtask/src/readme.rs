@@ -27,7 +27,11 @@ pub fn blocks(markdown: &str) -> Result<Vec<Block>> {
     for (index, line) in markdown.lines().enumerate() {
         match (line.strip_prefix("```"), &mut open) {
             (Some(info), None) => {
-                open = Some(Block { line: index + 1, info: info.trim().to_owned(), text: String::new() });
+                open = Some(Block {
+                    line: index + 1,
+                    info: info.trim().to_owned(),
+                    text: String::new(),
+                });
             }
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (None, Some(block)) => {
@@ -68,7 +72,11 @@ pub fn run_commands() -> Result<()> {
             .stdin(Stdio::null())
             .status()
             .context("cannot run bash")?;
-        ensure!(status.success(), "the commands of README.md, line {}, failed ({status})", block.line);
+        ensure!(
+            status.success(),
+            "the commands of README.md, line {}, failed ({status})",
+            block.line
+        );
     }
     println!("\n{} blocks of commands ran", blocks.len());
     Ok(())
@@ -81,8 +89,18 @@ mod tests {
     #[test]
     fn blocks_are_found_with_their_line_and_kind() {
         let found = blocks("# A\n```sh\ncargo a\n\ncargo b\n```\ntext\n```rust,no_run\nfn a() {}\n```\n").unwrap();
-        let block = |line, info: &str, text: &str| Block { line, info: info.into(), text: text.into() };
-        assert_eq!(found, [block(2, "sh", "cargo a\n\ncargo b\n"), block(8, "rust,no_run", "fn a() {}\n")]);
+        let block = |line, info: &str, text: &str| Block {
+            line,
+            info: info.into(),
+            text: text.into(),
+        };
+        assert_eq!(
+            found,
+            [
+                block(2, "sh", "cargo a\n\ncargo b\n"),
+                block(8, "rust,no_run", "fn a() {}\n")
+            ]
+        );
     }
 
     #[test]

@@ -35,18 +35,29 @@ pub fn check() -> Result<()> {
     if !drift.is_empty() {
         bail!("the vendored WIT of WASI differs from its source; `cargo xtask wit` copies it anew\n{drift}");
     }
-    println!("{} files in {} are those of {}", FILES.len(), copies.display(), source.display());
+    println!(
+        "{} files in {} are those of {}",
+        FILES.len(),
+        copies.display(),
+        source.display()
+    );
     Ok(())
 }
 
 fn places() -> Result<(PathBuf, PathBuf)> {
     let metadata = crate::metadata()?;
-    let mut found = metadata.packages.iter().filter(|package| package.name.as_str() == "wasmtime-wasi");
+    let mut found = metadata
+        .packages
+        .iter()
+        .filter(|package| package.name.as_str() == "wasmtime-wasi");
     let (Some(wasi), None) = (found.next(), found.next()) else {
         bail!("Cargo.lock names no wasmtime-wasi, or more than one");
     };
     let package = wasi.manifest_path.parent().context("a manifest lies in a directory")?;
-    Ok((package.join("src/p2/wit/deps").into_std_path_buf(), crate::root().join("wit/0.2/deps")))
+    Ok((
+        package.join("src/p2/wit/deps").into_std_path_buf(),
+        crate::root().join("wit/0.2/deps"),
+    ))
 }
 
 /// What differs between the files in `source` and their copies, as a unified diff; empty if nothing does.
@@ -69,7 +80,11 @@ pub fn drift(source: &Path, copies: &Path) -> Result<String> {
         };
         if found != wanted {
             let diff = TextDiff::from_lines(&found, &wanted);
-            write!(report, "{}", diff.unified_diff().header(file, &from.display().to_string()))?;
+            write!(
+                report,
+                "{}",
+                diff.unified_diff().header(file, &from.display().to_string())
+            )?;
         }
     }
     for entry in fs::read_dir(copies).with_context(|| format!("cannot list {}", copies.display()))? {
@@ -88,7 +103,10 @@ mod tests {
     fn places() -> (tempfile::TempDir, tempfile::TempDir) {
         let (source, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         for file in FILES {
-            let text = format!("package of:{};\n\ninterface poll {{\n}}\n", file.trim_end_matches(".wit"));
+            let text = format!(
+                "package of:{};\n\ninterface poll {{\n}}\n",
+                file.trim_end_matches(".wit")
+            );
             fs::write(source.path().join(file), &text).unwrap();
             fs::write(copies.path().join(file), &text).unwrap();
         }
