@@ -156,7 +156,7 @@ impl AuditEvent {
             },
             user_us: usage.map(|usage| micros(usage.user_time)),
             system_us: usage.map(|usage| micros(usage.system_time)),
-            peak_memory: usage.map(|usage| usage.peak_memory),
+            peak_memory: usage.and_then(|usage| usage.peak_memory),
         }
     }
 }
@@ -172,10 +172,23 @@ impl Audit {
 
     pub(crate) fn record(&self, event: &AuditEvent) {
         match event {
-            AuditEvent::Granted { id, grant, program, args, rule } => {
+            AuditEvent::Granted {
+                id,
+                grant,
+                program,
+                args,
+                rule,
+            } => {
                 tracing::info!(target: "childproof::audit", id, grant, program = %program.display(), ?args, rule, "granted");
             }
-            AuditEvent::Refused { grant, args, field, reason, rule, .. } => {
+            AuditEvent::Refused {
+                grant,
+                args,
+                field,
+                reason,
+                rule,
+                ..
+            } => {
                 tracing::warn!(target: "childproof::audit", grant, ?args, field, reason, rule, "refused");
             }
             AuditEvent::Failed { id, grant, reason } => {
@@ -184,7 +197,15 @@ impl Audit {
             AuditEvent::Started { id, grant, pid } => {
                 tracing::info!(target: "childproof::audit", id, grant, pid, "started");
             }
-            AuditEvent::Ended { id, grant, status, by, user_us, system_us, peak_memory } => {
+            AuditEvent::Ended {
+                id,
+                grant,
+                status,
+                by,
+                user_us,
+                system_us,
+                peak_memory,
+            } => {
                 tracing::info!(target: "childproof::audit", id, grant, status, by, user_us, system_us, peak_memory, "ended");
             }
         }

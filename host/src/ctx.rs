@@ -2,8 +2,8 @@
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use wasmtime::component::{HasData, ResourceTable};
@@ -160,8 +160,8 @@ impl ProcessCtx {
             return Ok(null);
         }
         let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let null = openat(CWD, "/dev/null", flags, Mode::empty())
-            .map_err(|errno| Error::system("open /dev/null", errno))?;
+        let null =
+            openat(CWD, "/dev/null", flags, Mode::empty()).map_err(|errno| Error::system("open /dev/null", errno))?;
         Ok(self.0.null.get_or_init(|| Arc::new(null)))
     }
 

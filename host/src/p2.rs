@@ -8,8 +8,8 @@
 //! the host's thread goes on with other work; with [`add_to_linker_sync`] the thread waits. Either way the whole store
 //! stands still: a guest that wants to do something else meanwhile uses `subscribe` and `wasi:io/poll`.
 
-pub mod bindings;
 mod asynchronous;
+pub mod bindings;
 mod command;
 mod convert;
 mod host;

@@ -43,7 +43,10 @@ struct Identity {
 impl Identity {
     fn of(fd: BorrowedFd<'_>) -> Result<Self, Errno> {
         let stat = fstat(fd)?;
-        Ok(Self { device: stat.st_dev, inode: stat.st_ino })
+        Ok(Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+        })
     }
 }
 
@@ -65,7 +68,10 @@ impl Preopen {
         guest_path: impl Into<String>,
         writable: bool,
     ) -> Result<Self, OpenPreopenError> {
-        let failed = |source| OpenPreopenError { path: host_path.as_ref().to_owned(), source };
+        let failed = |source| OpenPreopenError {
+            path: host_path.as_ref().to_owned(),
+            source,
+        };
         let canonical = host_path.as_ref().canonicalize().map_err(failed)?;
         let open = || {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -74,7 +80,13 @@ impl Preopen {
             Ok((directory, identity))
         };
         let (directory, identity) = open().map_err(|errno: Errno| failed(errno.into()))?;
-        Ok(Self { guest_path: guest_path.into(), host_path: canonical, writable, directory, identity })
+        Ok(Self {
+            guest_path: guest_path.into(),
+            host_path: canonical,
+            writable,
+            directory,
+            identity,
+        })
     }
 
     /// The name the guest knows it by.
@@ -179,8 +191,13 @@ impl Preopens {
         match self.default_preopen(named) {
             Some(preopen) => preopen.duplicate(),
             None if named.is_some() => Err(Error::refused("cwd", "the guest has no preopen the grant names")),
-            None => openat(rustix::fs::CWD, "/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-                .map_err(|errno| Error::system("open the root directory", errno)),
+            None => openat(
+                rustix::fs::CWD,
+                "/",
+                OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+                Mode::empty(),
+            )
+            .map_err(|errno| Error::system("open the root directory", errno)),
         }
     }
 
@@ -200,7 +217,12 @@ impl Preopens {
                 return Ok(Some(preopen));
             }
             let here = above.as_ref().map_or(directory, AsFd::as_fd);
-            let parent = openat(here, "..", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+            let parent = openat(
+                here,
+                "..",
+                OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+                Mode::empty(),
+            )?;
             let of_parent = Identity::of(parent.as_fd())?;
             if of_parent == identity {
                 return Ok(None);
@@ -252,15 +274,23 @@ impl PathCheck for PathScope<'_> {
             // An unconfined process sees the host's names: a guest's name means the same to it only where both agree.
             return self.preopens.0.iter().any(|preopen| {
                 Path::new(&preopen.guest_path) == preopen.host_path
-                    && path.strip_prefix(&preopen.host_path).is_ok_and(|rest| preopen.contains(&or_here(rest)))
+                    && path
+                        .strip_prefix(&preopen.host_path)
+                        .is_ok_and(|rest| preopen.contains(&or_here(rest)))
             });
         }
-        self.base.as_ref().is_some_and(|(preopen, way)| preopen.contains(&or_here(&way.join(path))))
+        self.base
+            .as_ref()
+            .is_some_and(|(preopen, way)| preopen.contains(&or_here(&way.join(path))))
     }
 }
 
 fn or_here(path: &Path) -> PathBuf {
-    if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() }
+    if path.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        path.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -287,7 +317,11 @@ mod tests {
         symlink("sub", inside.join("within")).unwrap();
         let mut preopens = Preopens::default();
         preopens.push(Preopen::open(&inside, "/data", true).unwrap());
-        Fixture { _outside: outside, preopens, inside }
+        Fixture {
+            _outside: outside,
+            preopens,
+            inside,
+        }
     }
 
     fn open(path: &Path) -> fs::File {
@@ -297,11 +331,24 @@ mod tests {
     #[test]
     fn a_directory_is_found_with_its_preopen() {
         let Fixture { preopens, inside, .. } = &fixture();
-        for path in [None, Some(""), Some("."), Some("sub/deeper"), Some("within"), Some("sub/../within")] {
+        for path in [
+            None,
+            Some(""),
+            Some("."),
+            Some("sub/deeper"),
+            Some("within"),
+            Some("sub/../within"),
+        ] {
             let found = preopens.find(open(inside).as_fd(), path).unwrap();
             assert_eq!(found.guest_path, "/data", "{path:?}");
         }
-        assert_eq!(preopens.find(open(&inside.join("sub")).as_fd(), Some("deeper")).unwrap().guest_path, "/data");
+        assert_eq!(
+            preopens
+                .find(open(&inside.join("sub")).as_fd(), Some("deeper"))
+                .unwrap()
+                .guest_path,
+            "/data"
+        );
     }
 
     #[test]
@@ -311,7 +358,10 @@ mod tests {
         assert_eq!(error("nowhere"), Error::DirectoryNotFound);
         assert_eq!(error("file"), Error::NotADirectory);
         for path in ["..", "up", "up/inside", "sub/../..", "/", "/etc"] {
-            assert!(matches!(error(path), Error::Refused(problem) if problem.field == "cwd"), "{path}");
+            assert!(
+                matches!(error(path), Error::Refused(problem) if problem.field == "cwd"),
+                "{path}"
+            );
         }
         assert!(matches!(error("a\0b"), Error::InvalidArgument(problem) if problem.field == "cwd"));
     }
@@ -324,7 +374,17 @@ mod tests {
         for path in ["deeper", "../file", "..", "new", "deeper/new", ".", "../within/deeper"] {
             assert!(scope.is_inside_preopen(path), "{path}");
         }
-        for path in ["../..", "../up", "../link", "../dangling", "../up/secret", "missing/new", "/etc/passwd", "", "a\0"] {
+        for path in [
+            "../..",
+            "../up",
+            "../link",
+            "../dangling",
+            "../up/secret",
+            "missing/new",
+            "/etc/passwd",
+            "",
+            "a\0",
+        ] {
             assert!(!scope.is_inside_preopen(path), "{path}");
         }
     }

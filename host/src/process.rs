@@ -6,10 +6,10 @@
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use childproof_host::ProcessCtx;
-//! use childproof_host::policy::{Grant, LoadOptions, Policy};
+//! use childproof_host::policy::{Arguments, Grant, LoadOptions, Policy};
 //! use childproof_host::process::{CommunicateOptions, SpawnRequest, Stdout};
 //!
-//! let policy = Policy::new().grant("echo", Grant::program("/bin/echo").any_arguments());
+//! let policy = Policy::new().grant("echo", Grant::program("/bin/echo").args(Arguments::Any));
 //! let ctx = ProcessCtx::builder(policy.load(&LoadOptions::default())?).build();
 //! let mut request = SpawnRequest::new("echo");
 //! request.args = vec!["hello".to_owned()];
@@ -84,7 +84,13 @@ pub struct Process {
 
 impl Process {
     fn new(live: Arc<Live>, pipes: Pipes, grant: Arc<LoadedGrant>, capture: u64, drain: Duration) -> Self {
-        Self { live, stdio: Mutex::new(Stdio::Untouched(pipes)), grant, capture, drain }
+        Self {
+            live,
+            stdio: Mutex::new(Stdio::Untouched(pipes)),
+            grant,
+            capture,
+            drain,
+        }
     }
 
     pub(crate) fn live(&self) -> &Arc<Live> {
@@ -192,19 +198,28 @@ impl Process {
     /// Cancelled, it has sent what it has sent; a further call goes on from there with a new grace period.
     pub async fn stop(&self, grace: Duration) -> Result<Stopped, Error> {
         if let Some(status) = self.try_wait()? {
-            return Ok(Stopped { status, by: StoppedBy::AlreadyEnded });
+            return Ok(Stopped {
+                status,
+                by: StoppedBy::AlreadyEnded,
+            });
         }
         match self.terminate() {
             Ok(()) => {
                 if let Ok(status) = tokio::time::timeout(grace.min(FOR_EVER), self.wait()).await {
-                    return Ok(Stopped { status: status?, by: StoppedBy::Terminate });
+                    return Ok(Stopped {
+                        status: status?,
+                        by: StoppedBy::Terminate,
+                    });
                 }
             }
             Err(Error::Refused(_)) => {}
             Err(other) => return Err(other),
         }
         self.kill()?;
-        Ok(Stopped { status: self.wait().await?, by: StoppedBy::Kill })
+        Ok(Stopped {
+            status: self.wait().await?,
+            by: StoppedBy::Kill,
+        })
     }
 
     /// What the process used. None before its end was observed, and where the system did not say.
@@ -238,7 +253,9 @@ impl Process {
     }
 
     fn check_signal(&self, signal: Signal) -> Result<(), Error> {
-        self.grant.check_signal(signal).map_err(|refusal| Error::refused(refusal.field.to_string(), refusal.message))
+        self.grant
+            .check_signal(signal)
+            .map_err(|refusal| Error::refused(refusal.field.to_string(), refusal.message))
     }
 }
 

@@ -19,7 +19,10 @@ pub struct Command {
 impl Command {
     pub(super) fn new(program: String) -> Self {
         let size = program.len();
-        Self { request: SpawnRequest::new(program), size }
+        Self {
+            request: SpawnRequest::new(program),
+            size,
+        }
     }
 
     /// Whether more was given to it than any system takes.

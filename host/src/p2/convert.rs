@@ -8,9 +8,9 @@ macro_rules! conversions {
     ($types:path) => {
         use std::time::Duration;
 
-        use $types as wit;
         use $crate::error::{Captured, Error, Problem, Quota};
         use $crate::process as host;
+        use $types as wit;
 
         fn nanoseconds(time: Duration) -> u64 {
             u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
@@ -18,13 +18,19 @@ macro_rules! conversions {
 
         impl From<Problem> for wit::Problem {
             fn from(problem: Problem) -> Self {
-                Self { field: problem.field, message: problem.message }
+                Self {
+                    field: problem.field,
+                    message: problem.message,
+                }
             }
         }
 
         impl From<Captured> for wit::Captured {
             fn from(captured: Captured) -> Self {
-                Self { stdout: captured.stdout, stderr: captured.stderr }
+                Self {
+                    stdout: captured.stdout,
+                    stderr: captured.stderr,
+                }
             }
         }
 

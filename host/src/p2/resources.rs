@@ -115,7 +115,8 @@ impl ProcessCtxView<'_> {
                 let target = match writer {
                     None => Stdout::Unusable(foreign(field)),
                     Some(writer) if writer.has_unwritten() => {
-                        let unflushed = "the stream holds bytes that are not written yet; flush it before it is passed on";
+                        let unflushed =
+                            "the stream holds bytes that are not written yet; flush it before it is passed on";
                         Stdout::Unusable(Error::invalid(field, unflushed))
                     }
                     Some(writer) => Stdout::Pipe(writer.pipe),
@@ -148,8 +149,11 @@ impl ProcessCtxView<'_> {
         command: &Resource<Command>,
     ) -> Result<std::result::Result<Resource<Process>, Error>> {
         let command = self.table.get(command)?;
-        let spawned =
-            if command.is_too_long() { Err(Error::ArgumentsTooLong) } else { self.ctx.spawn(&command.request) };
+        let spawned = if command.is_too_long() {
+            Err(Error::ArgumentsTooLong)
+        } else {
+            self.ctx.spawn(&command.request)
+        };
         Ok(match spawned {
             Ok(process) => Ok(self.table.push(process)?),
             Err(error) => Err(error),
@@ -192,7 +196,10 @@ fn give_up<T: 'static>(table: &mut ResourceTable, stream: Resource<T>) {
 }
 
 fn foreign(field: &str) -> Error {
-    Error::unsupported(field, "this stream is not one of a process; only those can be passed on")
+    Error::unsupported(
+        field,
+        "this stream is not one of a process; only those can be passed on",
+    )
 }
 
 /// A duration of the WIT.

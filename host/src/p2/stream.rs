@@ -52,16 +52,26 @@ impl Streams {
     /// A stream over the reading end of a pipe.
     pub(crate) fn input(&self, pipe: PipeReader) -> DynInputStream {
         let pipe = PipeSlot::new(pipe);
-        let stream = Box::new(PipeInputStream { pipe: pipe.clone(), streams: self.clone() });
+        let stream = Box::new(PipeInputStream {
+            pipe: pipe.clone(),
+            streams: self.clone(),
+        });
         self.ends().readers.insert(address(&*stream), pipe);
         stream
     }
 
     /// A stream over the writing end of a pipe.
     pub(crate) fn output(&self, pipe: PipeWriter) -> DynOutputStream {
-        let end = Writer { pipe: PipeSlot::new(pipe), unwritten: Arc::default() };
-        let stream =
-            Box::new(PipeOutputStream { end: end.clone(), pending: Bytes::new(), failed: None, streams: self.clone() });
+        let end = Writer {
+            pipe: PipeSlot::new(pipe),
+            unwritten: Arc::default(),
+        };
+        let stream = Box::new(PipeOutputStream {
+            end: end.clone(),
+            pending: Bytes::new(),
+            failed: None,
+            streams: self.clone(),
+        });
         self.ends().writers.insert(address(&*stream), end);
         stream
     }
@@ -98,7 +108,9 @@ impl Drop for PipeInputStream {
 impl PipeInputStream {
     /// What is there now; none is nothing.
     fn try_read(&self, size: usize) -> StreamResult<Option<Bytes>> {
-        let Some(pipe) = self.pipe.get() else { return Err(StreamError::Closed) };
+        let Some(pipe) = self.pipe.get() else {
+            return Err(StreamError::Closed);
+        };
         let size = size.min(READ_CHUNK);
         if size == 0 {
             return Ok(Some(Bytes::new()));

@@ -72,7 +72,10 @@ enum Step {
 
 impl Communication {
     fn new(pipes: Pipes, input: Option<Vec<u8>>) -> Self {
-        let receiving = |pipe: PipeReader| Receiving { pipe: Some(pipe), received: Vec::new() };
+        let receiving = |pipe: PipeReader| Receiving {
+            pipe: Some(pipe),
+            received: Vec::new(),
+        };
         Self {
             // Without input the pipe is dropped here, which closes it.
             stdin: pipes
@@ -91,7 +94,10 @@ impl Communication {
     }
 
     fn is_open(&self) -> bool {
-        [&self.stdout, &self.stderr].into_iter().flatten().any(|stream| stream.pipe.is_some())
+        [&self.stdout, &self.stderr]
+            .into_iter()
+            .flatten()
+            .any(|stream| stream.pipe.is_some())
     }
 
     /// Writes once and reads once from each stream.
@@ -109,7 +115,9 @@ impl Communication {
         }
         for other in [false, true] {
             let room = limit.saturating_sub(self.held());
-            let Some(stream) = (if other { &mut self.stderr } else { &mut self.stdout }) else { continue };
+            let Some(stream) = (if other { &mut self.stderr } else { &mut self.stdout }) else {
+                continue;
+            };
             match stream.poll(cx, room)? {
                 Step::Progress => progress = true,
                 Step::Full => return Ok(Step::Full),
@@ -141,7 +149,10 @@ impl Communication {
 
     fn hand_over(&mut self) -> Captured {
         let received = |stream: &mut Option<Receiving>| stream.as_mut().map(|s| std::mem::take(&mut s.received));
-        Captured { stdout: received(&mut self.stdout), stderr: received(&mut self.stderr) }
+        Captured {
+            stdout: received(&mut self.stdout),
+            stderr: received(&mut self.stderr),
+        }
     }
 }
 
@@ -176,7 +187,8 @@ impl Receiving {
         // since is over the limit by one.
         let most = usize::try_from(room).unwrap_or(usize::MAX).max(1);
         if self.received.capacity() - self.received.len() < READ_CHUNK.min(most) {
-            self.received.reserve(self.received.len().clamp(READ_CHUNK, 16 * READ_CHUNK).min(most));
+            self.received
+                .reserve(self.received.len().clamp(READ_CHUNK, 16 * READ_CHUNK).min(most));
         }
         match pipe.poll_read(cx, &mut self.received, most) {
             Poll::Pending => Ok(Step::Waiting),
@@ -202,7 +214,10 @@ impl<'a> Turn<'a> {
         let communication = match &mut *stdio {
             Stdio::Busy => return Err(Error::invalid("input", "another call of communicate is at work")),
             Stdio::Communicating(_) if input.is_some() => {
-                return Err(Error::invalid("input", "the input was given to an earlier call of communicate"));
+                return Err(Error::invalid(
+                    "input",
+                    "the input was given to an earlier call of communicate",
+                ));
             }
             Stdio::Untouched(Pipes { stdin: None, .. }) if input.is_some() => {
                 return Err(Error::invalid("input", "standard input is not piped, or was taken"));
@@ -210,12 +225,17 @@ impl<'a> Turn<'a> {
             Stdio::Untouched(pipes) => Box::new(Communication::new(std::mem::take(pipes), input)),
             Stdio::Communicating(_) => match std::mem::replace(&mut *stdio, Stdio::Busy) {
                 Stdio::Communicating(communication) => communication,
-                Stdio::Untouched(_) | Stdio::Busy => return Err(Error::Other("communicate: no conversation".to_owned())),
+                Stdio::Untouched(_) | Stdio::Busy => {
+                    return Err(Error::Other("communicate: no conversation".to_owned()));
+                }
             },
         };
         *stdio = Stdio::Busy;
         drop(stdio);
-        Ok(Self { process, communication: Some(communication) })
+        Ok(Self {
+            process,
+            communication: Some(communication),
+        })
     }
 }
 
@@ -232,7 +252,9 @@ pub(super) async fn communicate(
     input: Option<Vec<u8>>,
     options: CommunicateOptions,
 ) -> Result<Output, Error> {
-    let limit = options.output_limit.map_or(process.capture, |limit| limit.min(process.capture));
+    let limit = options
+        .output_limit
+        .map_or(process.capture, |limit| limit.min(process.capture));
     let drain = options.drain.unwrap_or(process.drain).min(FOR_EVER);
     let deadline = options.timeout.map(|timeout| Instant::now() + timeout.min(FOR_EVER));
     let mut turn = Turn::begin(process, input)?;
@@ -256,14 +278,21 @@ pub(super) async fn communicate(
         process.wait().await
     };
     let talked = match deadline {
-        Some(deadline) => tokio::time::timeout_at(deadline, talk).await.unwrap_or(Err(Error::TimedOut)),
+        Some(deadline) => tokio::time::timeout_at(deadline, talk)
+            .await
+            .unwrap_or(Err(Error::TimedOut)),
         None => talk.await,
     };
     match talked {
         Ok(status) => {
             let complete = !communication.is_open();
             let Captured { stdout, stderr } = communication.hand_over();
-            Ok(Output { status, stdout, stderr, complete })
+            Ok(Output {
+                status,
+                stdout,
+                stderr,
+                complete,
+            })
         }
         Err(Error::OutputLimitReached(_)) => Err(Error::OutputLimitReached(communication.hand_over())),
         Err(other) => Err(other),

@@ -44,7 +44,10 @@ pub(crate) struct Live {
 
 impl std::fmt::Debug for Live {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Live").field("id", &self.id).field("grant", &self.grant).finish_non_exhaustive()
+        f.debug_struct("Live")
+            .field("id", &self.id)
+            .field("grant", &self.grant)
+            .finish_non_exhaustive()
     }
 }
 
@@ -57,8 +60,18 @@ impl Live {
         place: Place,
         audit: Audit,
     ) -> Arc<Self> {
-        let state = State { place: Some(place), ..State::default() };
-        Arc::new(Self { id, grant, child, kernel_limits, audit, state: Mutex::new(state) })
+        let state = State {
+            place: Some(place),
+            ..State::default()
+        };
+        Arc::new(Self {
+            id,
+            grant,
+            child,
+            kernel_limits,
+            audit,
+            state: Mutex::new(state),
+        })
     }
 
     /// Kills the tree once `after` is over.

@@ -17,7 +17,11 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, used: AtomicU64::new(0), process: OnceLock::new() }
+        Self {
+            limit,
+            used: AtomicU64::new(0),
+            process: OnceLock::new(),
+        }
     }
 
     /// Says which process to end. Its pipes exist before it does.

@@ -68,7 +68,14 @@ pub(crate) fn from_process() -> io::Result<(PipeReader, OwnedFd)> {
     let large = LargePipe::enlarge(&read);
     set_nonblocking(read.as_fd(), true)?;
     let pipe = pipe::Receiver::from_owned_fd_unchecked(read)?;
-    Ok((PipeReader { pipe, meter: None, _large: large }, write))
+    Ok((
+        PipeReader {
+            pipe,
+            meter: None,
+            _large: large,
+        },
+        write,
+    ))
 }
 
 /// A pipe that a process will read from, and the end to give it.

@@ -50,7 +50,11 @@ impl Quotas {
             count.live = count.live.saturating_add(1);
             count.spawns = count.spawns.saturating_add(1);
         });
-        Ok(Place { quotas: self.clone(), grant: grant.to_owned(), started: false })
+        Ok(Place {
+            quotas: self.clone(),
+            grant: grant.to_owned(),
+            started: false,
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
@@ -97,13 +101,22 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    const TWO: Bound = Bound { live: Some(2), spawns: None };
-    const FREE: Bound = Bound { live: None, spawns: None };
+    const TWO: Bound = Bound {
+        live: Some(2),
+        spawns: None,
+    };
+    const FREE: Bound = Bound {
+        live: None,
+        spawns: None,
+    };
 
     #[test]
     fn the_stricter_of_guest_and_grant_holds() {
         let quotas = Quotas::default();
-        let one = Bound { live: Some(1), spawns: None };
+        let one = Bound {
+            live: Some(1),
+            spawns: None,
+        };
         let first = quotas.take(TWO, "a", one).unwrap();
         assert_eq!(quotas.take(TWO, "a", one).unwrap_err(), Quota::LiveProcesses);
         let second = quotas.take(TWO, "b", one).unwrap();
@@ -115,7 +128,10 @@ mod tests {
     #[test]
     fn a_spawn_that_failed_does_not_count() {
         let quotas = Quotas::default();
-        let once = Bound { live: None, spawns: Some(1) };
+        let once = Bound {
+            live: None,
+            spawns: Some(1),
+        };
         drop(quotas.take(once, "a", FREE).unwrap());
         let mut place = quotas.take(once, "a", FREE).unwrap();
         place.started();

@@ -139,6 +139,9 @@ pub struct SpawnRequest {
 impl SpawnRequest {
     /// A request for the grant `program`, with no arguments, no environment and no streams.
     pub fn new(program: impl Into<String>) -> Self {
-        Self { program: program.into(), ..Self::default() }
+        Self {
+            program: program.into(),
+            ..Self::default()
+        }
     }
 }

@@ -33,19 +33,38 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
     check_inherit(ctx, request, &decision)?;
     ask_hook(ctx, request, &decision)?;
     let limits = &decision.limits;
-    let mut place = ctx.quotas().take(bound(ctx.policy().limits()), decision.grant.name(), bound(decision.grant.limits()))
+    let mut place = ctx
+        .quotas()
+        .take(
+            bound(ctx.policy().limits()),
+            decision.grant.name(),
+            bound(decision.grant.limits()),
+        )
         .map_err(|quota| refused(ctx, request, QUOTA_RULE, Error::QuotaExceeded(quota)))?;
 
     let id = ctx.next_id();
     let grant = decision.grant.name();
     let program = decision.grant.program();
-    ctx.audit().record(&AuditEvent::granted(id, grant, program.path(), &request.args, &decision.rule));
+    ctx.audit().record(&AuditEvent::granted(
+        id,
+        grant,
+        program.path(),
+        &request.args,
+        &decision.rule,
+    ));
     let failed = |error: Error| {
-        ctx.audit().record(&AuditEvent::Failed { id, grant: grant.to_owned(), reason: error.to_string() });
+        ctx.audit().record(&AuditEvent::Failed {
+            id,
+            grant: grant.to_owned(),
+            reason: error.to_string(),
+        });
         error
     };
 
-    let mut streams = ctx.null().and_then(|null| Prepared::new(request, ctx.stdio(), null)).map_err(failed)?;
+    let mut streams = ctx
+        .null()
+        .and_then(|null| Prepared::new(request, ctx.stdio(), null))
+        .map_err(failed)?;
     let meter = least(request.output_limit, limits.output).map(|limit| Arc::new(Meter::new(limit)));
     if let Some(meter) = &meter {
         let pipes = streams.pipes_mut();
@@ -55,7 +74,10 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
     }
 
     let mut command = Command::new(program, streams.child());
-    command.argv0(&decision.argv0).args(&request.args).current_dir(directory.as_fd());
+    command
+        .argv0(&decision.argv0)
+        .args(&request.args)
+        .current_dir(directory.as_fd());
     command.envs(decision.env.iter().map(|(key, value)| (key, value)));
     for rlimit in rlimits(limits) {
         command.rlimit(rlimit);
@@ -67,8 +89,15 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
     stdio::release(request);
     place.started();
 
-    ctx.audit().record(&AuditEvent::Started { id, grant: grant.to_owned(), pid: child.id() });
-    let kernel_limits = KernelLimits { cpu: limits.cpu_seconds().map(Duration::from_secs), file_size: limits.file_size.is_some() };
+    ctx.audit().record(&AuditEvent::Started {
+        id,
+        grant: grant.to_owned(),
+        pid: child.id(),
+    });
+    let kernel_limits = KernelLimits {
+        cpu: limits.cpu_seconds().map(Duration::from_secs),
+        file_size: limits.file_size.is_some(),
+    };
     let live = Live::new(id, grant.to_owned(), child, kernel_limits, place, ctx.audit().clone());
     if let Some(meter) = meter {
         meter.watch(Arc::downgrade(&live));
@@ -79,7 +108,13 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
     let defaults = Limits::defaults();
     let capture = limits.capture.or(defaults.capture).unwrap_or(u64::MAX);
     let drain = limits.drain.or(defaults.drain).unwrap_or_default();
-    Ok(Process::new(live, streams.into_pipes(), decision.grant.clone(), capture, drain))
+    Ok(Process::new(
+        live,
+        streams.into_pipes(),
+        decision.grant.clone(),
+        capture,
+        drain,
+    ))
 }
 
 fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
@@ -90,18 +125,24 @@ fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
 }
 
 fn bound(limits: &Limits) -> Bound {
-    Bound { live: limits.live, spawns: limits.spawns }
+    Bound {
+        live: limits.live,
+        spawns: limits.spawns,
+    }
 }
 
 /// Reports a refusal that is not the policy's own and hands it on.
 fn refused(ctx: &ProcessCtx, request: &SpawnRequest, rule: &str, error: Error) -> Error {
-    ctx.audit().record(&AuditEvent::refused(&request.program, &request.args, rule, &error));
+    ctx.audit()
+        .record(&AuditEvent::refused(&request.program, &request.args, rule, &error));
     error
 }
 
 /// The directory the guest asks for, and the preopen it lies in.
 fn directory(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Option<Found>, Error> {
-    let Some(Directory { directory, path }) = &request.cwd else { return Ok(None) };
+    let Some(Directory { directory, path }) = &request.cwd else {
+        return Ok(None);
+    };
     ctx.preopens()
         .find(directory.as_fd(), path.as_deref())
         .map(Some)
@@ -118,7 +159,10 @@ fn default_directory(ctx: &ProcessCtx, request: &SpawnRequest, decision: &Decisi
 }
 
 fn decide(ctx: &ProcessCtx, request: &SpawnRequest, directory: Option<&Found>) -> Result<Decision, Error> {
-    let default_cwd = ctx.policy().grant(&request.program).and_then(|grant| grant.default_cwd());
+    let default_cwd = ctx
+        .policy()
+        .grant(&request.program)
+        .and_then(|grant| grant.default_cwd());
     let scope = PathScope::new(ctx.preopens(), directory, default_cwd);
     let asked = Request {
         grant: &request.program,
@@ -127,7 +171,9 @@ fn decide(ctx: &ProcessCtx, request: &SpawnRequest, directory: Option<&Found>) -
         env: &request.env,
         cwd: directory.map(|found| found.guest_path.as_str()),
     };
-    ctx.policy().decide(&asked, &scope).map_err(|refusal| refused_by_policy(ctx, request, refusal))
+    ctx.policy()
+        .decide(&asked, &scope)
+        .map_err(|refusal| refused_by_policy(ctx, request, refusal))
 }
 
 fn check_inherit(ctx: &ProcessCtx, request: &SpawnRequest, decision: &Decision) -> Result<(), Error> {
@@ -146,8 +192,15 @@ fn check_inherit(ctx: &ProcessCtx, request: &SpawnRequest, decision: &Decision) 
 
 /// Reports a refusal of the policy's and turns it into the guest's error.
 fn refused_by_policy(ctx: &ProcessCtx, request: &SpawnRequest, refusal: Refusal) -> Error {
-    ctx.audit().record(&AuditEvent::refused_by_policy(&request.program, &request.args, &refusal));
-    let problem = Problem { field: refusal.field.to_string(), message: refusal.message };
+    ctx.audit().record(&AuditEvent::refused_by_policy(
+        &request.program,
+        &request.args,
+        &refusal,
+    ));
+    let problem = Problem {
+        field: refusal.field.to_string(),
+        message: refusal.message,
+    };
     match refusal.kind {
         RefusalKind::UnknownGrant => Error::UnknownGrant(problem.message),
         RefusalKind::NotAllowed => Error::Refused(problem),
@@ -172,7 +225,11 @@ fn rlimits(limits: &Limits) -> Vec<Rlimit> {
     let mut rlimits = vec![Rlimit::new(Resource::Core, 0)];
     if let Some(seconds) = limits.cpu_seconds() {
         // SIGXCPU at the limit; SIGKILL a second later for a program that goes on.
-        rlimits.push(Rlimit { resource: Resource::CpuTime, soft: seconds, hard: seconds.saturating_add(1) });
+        rlimits.push(Rlimit {
+            resource: Resource::CpuTime,
+            soft: seconds,
+            hard: seconds.saturating_add(1),
+        });
     }
     let others = [
         (Resource::AddressSpace, limits.memory),
@@ -180,7 +237,11 @@ fn rlimits(limits: &Limits) -> Vec<Rlimit> {
         (Resource::FileSize, limits.file_size),
         (Resource::Processes, limits.processes),
     ];
-    rlimits.extend(others.into_iter().filter_map(|(resource, limit)| Some(Rlimit::new(resource, limit?))));
+    rlimits.extend(
+        others
+            .into_iter()
+            .filter_map(|(resource, limit)| Some(Rlimit::new(resource, limit?))),
+    );
     rlimits
 }
 

@@ -74,8 +74,9 @@ pub struct Usage {
     pub user_time: Duration,
     /// CPU time spent in the kernel for it.
     pub system_time: Duration,
-    /// The most memory it held at once, in bytes.
-    pub peak_memory: u64,
+    /// The most memory it held at once, in bytes. None where the system cannot tell it from that of the host, which a
+    /// process starts as a part of.
+    pub peak_memory: Option<u64>,
 }
 
 /// What ended a process that was told to stop.

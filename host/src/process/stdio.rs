@@ -45,7 +45,8 @@ impl Prepared {
         let stdin = match &request.stdin {
             Stdin::Null => Descriptor::Shared(null.clone()),
             Stdin::Piped => {
-                let (writer, end) = pipe::to_process().map_err(|error| Error::system("make a pipe for stdin", error))?;
+                let (writer, end) =
+                    pipe::to_process().map_err(|error| Error::system("make a pipe for stdin", error))?;
                 pipes.stdin = Some(writer);
                 Descriptor::Owned(end)
             }
@@ -59,7 +60,12 @@ impl Prepared {
             Stderr::Own(target) => Some(output("stderr", target, &guest.stderr, null, &mut pipes.stderr)?),
             Stderr::Stdout => None,
         };
-        Ok(Self { stdin, stdout, stderr, pipes })
+        Ok(Self {
+            stdin,
+            stdout,
+            stderr,
+            pipes,
+        })
     }
 
     /// The child's ends.
@@ -97,10 +103,13 @@ fn outputs(request: &SpawnRequest) -> impl Iterator<Item = &PipeSlot<PipeWriter>
         Stderr::Own(target) => Some(target),
         Stderr::Stdout => None,
     };
-    [Some(&request.stdout), stderr].into_iter().flatten().filter_map(|target| match target {
-        Stdout::Pipe(slot) => Some(slot),
-        _ => None,
-    })
+    [Some(&request.stdout), stderr]
+        .into_iter()
+        .flatten()
+        .filter_map(|target| match target {
+            Stdout::Pipe(slot) => Some(slot),
+            _ => None,
+        })
 }
 
 /// After a spawn that failed: what would have been passed on is the host's again, and non-blocking.
@@ -142,7 +151,10 @@ fn output(
 fn inherited(field: &str, guest: &Option<Arc<OwnedFd>>) -> Result<Descriptor, Error> {
     match guest {
         Some(fd) => Ok(Descriptor::Shared(fd.clone())),
-        None => Err(Error::unsupported(field, format!("the guest's own {field} is not one that a process can inherit"))),
+        None => Err(Error::unsupported(
+            field,
+            format!("the guest's own {field} is not one that a process can inherit"),
+        )),
     }
 }
 
@@ -152,8 +164,13 @@ fn passed_on<T>(
     descriptor: impl FnOnce(&T) -> io::Result<OwnedFd>,
 ) -> Result<Descriptor, Error> {
     match slot.get() {
-        Some(end) => Ok(Descriptor::Owned(descriptor(&end).map_err(|error| Error::system("pass a pipe on", error))?)),
-        None => Err(Error::invalid(field, "the stream was used up by an earlier spawn, or closed")),
+        Some(end) => Ok(Descriptor::Owned(
+            descriptor(&end).map_err(|error| Error::system("pass a pipe on", error))?,
+        )),
+        None => Err(Error::invalid(
+            field,
+            "the stream was used up by an earlier spawn, or closed",
+        )),
     }
 }
 

@@ -1,0 +1,96 @@
+//! Where a process's standard streams come from and go to.
+
+use std::sync::Arc;
+
+use crate::bindings::wasi::filesystem::types::Descriptor;
+use crate::bindings::wasi::io::streams::{InputStream, OutputStream};
+use crate::file::File;
+use crate::stream::{ChildStderr, ChildStdin, ChildStdout};
+
+/// What to do with a standard stream of a process, as [`std::process::Stdio`].
+///
+/// Beside [`null`](Stdio::null), [`piped`](Stdio::piped) and [`inherit`](Stdio::inherit) there are:
+///
+/// - a file, `Stdio::from(file)`, for each of the three. It is a [`File`] of this crate: why not `std::fs::File` is said
+///   there. The process begins at the file's offset, or appends if the file was opened to.
+/// - another process's stream, `Stdio::from(child.stdout)`: what it writes for a standard input, what it reads for an
+///   output. The host passes the pipe on, and no byte goes through the guest.
+/// - standard output for standard error: [`Command::stderr_to_stdout`](crate::Command::stderr_to_stdout).
+///
+/// ```no_run
+/// use childproof::{Command, Stdio};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let mut log = Command::new("git").args(["log", "--format=%an"]).stdout(Stdio::piped()).spawn()?;
+/// let authors = Command::new("sort").arg("-u").stdin(log.stdout.take().unwrap()).output()?;
+/// log.wait()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Stdio(pub(crate) Choice);
+
+#[derive(Debug)]
+pub(crate) enum Choice {
+    Null,
+    Piped,
+    Inherit,
+    File {
+        descriptor: Arc<Descriptor>,
+        offset: Option<u64>,
+    },
+    /// What another process writes; none once a spawn was given it.
+    Reader(Option<InputStream>),
+    /// What another process reads; none once a spawn was given it.
+    Writer(Option<OutputStream>),
+}
+
+impl Stdio {
+    /// Nothing to read, and what is written is thrown away.
+    pub fn null() -> Stdio {
+        Stdio(Choice::Null)
+    }
+
+    /// A pipe, whose other end is in the [`Child`](crate::Child).
+    pub fn piped() -> Stdio {
+        Stdio(Choice::Piped)
+    }
+
+    /// The guest's own stream of the same name.
+    pub fn inherit() -> Stdio {
+        Stdio(Choice::Inherit)
+    }
+}
+
+impl From<&File> for Stdio {
+    fn from(file: &File) -> Stdio {
+        Stdio(Choice::File {
+            descriptor: Arc::clone(file.descriptor()),
+            offset: file.start(),
+        })
+    }
+}
+
+impl From<File> for Stdio {
+    fn from(file: File) -> Stdio {
+        Stdio::from(&file)
+    }
+}
+
+impl From<ChildStdout> for Stdio {
+    fn from(stream: ChildStdout) -> Stdio {
+        Stdio(Choice::Reader(Some(stream.0.into_stream())))
+    }
+}
+
+impl From<ChildStderr> for Stdio {
+    fn from(stream: ChildStderr) -> Stdio {
+        Stdio(Choice::Reader(Some(stream.0.into_stream())))
+    }
+}
+
+impl From<ChildStdin> for Stdio {
+    fn from(stream: ChildStdin) -> Stdio {
+        Stdio(Choice::Writer(Some(stream.0.into_stream())))
+    }
+}

@@ -1,0 +1,249 @@
+//! Loading: the one step of a policy that touches the operating system.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use childproof_launch::{Program, Signal};
+
+use super::compile::{self, Invalid, Rules};
+use super::resolve;
+use super::{Grant, Limits, Policy, StdStream};
+
+/// A directory that the guest was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preopen {
+    /// Its path as the guest sees it.
+    pub guest_path: String,
+    /// Its path on the host.
+    pub host_path: PathBuf,
+    /// Whether the guest may write below it.
+    pub writable: bool,
+}
+
+/// What loading a policy needs to know.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoadOptions<'a> {
+    /// Where bare program names are looked up: the operator's `PATH`. Its relative and empty entries are never searched.
+    pub search_path: Option<&'a OsStr>,
+    /// The guest's preopens. None is named twice.
+    pub preopens: &'a [Preopen],
+}
+
+/// A policy cannot be loaded. `Display` names the place in the policy and says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {message}")]
+#[non_exhaustive]
+pub struct LoadError {
+    /// The grant that is concerned, if one is.
+    pub grant: Option<String>,
+    /// The place in the policy, such as `grants.git.program`.
+    pub field: String,
+    /// What is wrong and what to do. It may hold paths of the host: it is for the operator.
+    pub message: String,
+}
+
+/// A policy whose programs are resolved and pinned and whose patterns are compiled. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct LoadedPolicy(Arc<Loaded>);
+
+#[derive(Debug)]
+struct Loaded {
+    policy: Policy,
+    limits: Limits,
+    grants: BTreeMap<String, Arc<LoadedGrant>>,
+}
+
+impl LoadedPolicy {
+    /// The grant of that name.
+    pub fn grant(&self, name: &str) -> Option<&Arc<LoadedGrant>> {
+        self.0.grants.get(name)
+    }
+
+    /// All grants, sorted by name.
+    pub fn grants(&self) -> impl Iterator<Item = &Arc<LoadedGrant>> {
+        self.0.grants.values()
+    }
+
+    /// The limits of the guest, with the defaults filled in. Its counts, `live` and `spawns`, are kept over all grants.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// The policy as it was written.
+    pub fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
+}
+
+/// A grant whose program is resolved and pinned.
+#[derive(Debug)]
+pub struct LoadedGrant {
+    name: String,
+    /// The grant's place in the policy: `grants.git`.
+    at: String,
+    policy: Grant,
+    /// The path of the program before symbolic links were resolved.
+    found: PathBuf,
+    program: Arc<Program>,
+    pub(super) rules: Rules,
+    process_limits: Limits,
+    default_cwd: Option<String>,
+}
+
+impl LoadedGrant {
+    /// The name that a guest uses.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The pinned program.
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    /// The grant as it was written.
+    pub fn policy(&self) -> &Grant {
+        &self.policy
+    }
+
+    /// The guest path of the preopen that is the working directory of a child whose guest names none: the first the grant
+    /// lists, else the guest's first preopen. None if the guest has no preopen.
+    pub fn default_cwd(&self) -> Option<&str> {
+        self.default_cwd.as_deref()
+    }
+
+    /// The grant's own limits, as written. Its counts, `live` and `spawns`, are kept for this grant alone.
+    pub fn limits(&self) -> &Limits {
+        &self.policy.limits
+    }
+
+    /// The signals a guest may send. `kill` may be sent even if it is not among them.
+    pub fn signals(&self) -> &[Signal] {
+        self.policy.signals.as_deref().unwrap_or(Grant::default_signals())
+    }
+
+    /// Whether a child may inherit this standard stream of the guest.
+    pub fn allows_inherit(&self, stream: StdStream) -> bool {
+        self.policy
+            .inherit
+            .as_ref()
+            .is_none_or(|streams| streams.contains(&stream))
+    }
+
+    /// What bounds one process: the stricter of grant and guest, then the defaults.
+    pub(super) fn process_limits(&self) -> &Limits {
+        &self.process_limits
+    }
+
+    pub(super) fn at(&self) -> &str {
+        &self.at
+    }
+
+    /// Whether a path, as text, is one of those that lead to the program.
+    pub(super) fn is_program(&self, path: &Path) -> bool {
+        path == self.policy.program || path == self.found || path == self.program.path()
+    }
+}
+
+impl Policy {
+    /// Checks the policy, resolves its programs and pins them.
+    ///
+    /// A bare program name is looked up in the search path, once, here. The program's file is canonicalised, opened, and,
+    /// where the grant has a `sha256`, its content compared. From here on the grant means that file.
+    ///
+    /// # Ambient Authority
+    ///
+    /// This reads the host's file system.
+    ///
+    /// # Errors
+    ///
+    /// A policy that says something it may not; a program that is not there, cannot be run or has another digest; a
+    /// program that the guest could replace, because it, its interpreter, or a symbolic link that leads to one of them
+    /// lies in a writable preopen; a working directory that is no preopen.
+    pub fn load(&self, options: &LoadOptions<'_>) -> Result<LoadedPolicy, LoadError> {
+        compile::policy(self).map_err(|invalid| error(None, invalid))?;
+        let writable = resolve::writable(options.preopens).map_err(|invalid| error(None, invalid))?;
+        let mut grants = BTreeMap::new();
+        for (name, grant) in &self.grants {
+            let loaded = self
+                .load_grant(name, grant, options, &writable)
+                .map_err(|invalid| error(Some(name), invalid))?;
+            grants.insert(name.clone(), Arc::new(loaded));
+        }
+        let limits = self.limits.or(&Limits::defaults());
+        Ok(LoadedPolicy(Arc::new(Loaded {
+            policy: self.clone(),
+            limits,
+            grants,
+        })))
+    }
+
+    fn load_grant(
+        &self,
+        name: &str,
+        grant: &Grant,
+        options: &LoadOptions<'_>,
+        writable: &[resolve::Writable],
+    ) -> Result<LoadedGrant, Invalid> {
+        let at = format!("grants.{name}");
+        let rules = compile::rules(name, grant)?;
+        let place = format!("{at}.program");
+        let found = resolve::find(&grant.program, options.search_path).map_err(|why| Invalid::new(&place, why))?;
+        let program = Program::open(&found).map_err(|why| {
+            Invalid::new(
+                &place,
+                format!("the program cannot be used: {why}; correct the path, or drop the grant"),
+            )
+        })?;
+        resolve::refuse_replaceable(&found, program.path(), writable).map_err(|why| Invalid::new(&place, why))?;
+        if let Some(expected) = &grant.sha256 {
+            resolve::check_digest(&program, expected).map_err(|why| Invalid::new(format!("{at}.sha256"), why))?;
+        }
+        for (index, preopen) in grant.cwd.iter().enumerate() {
+            if !options.preopens.iter().any(|known| known.guest_path == *preopen) {
+                return Err(Invalid::new(
+                    format!("{at}.cwd[{index}]"),
+                    no_preopen(preopen, options.preopens),
+                ));
+            }
+        }
+        let first = grant
+            .cwd
+            .first()
+            .or(options.preopens.first().map(|preopen| &preopen.guest_path));
+        Ok(LoadedGrant {
+            name: name.to_owned(),
+            at,
+            found,
+            program: Arc::new(program),
+            rules,
+            process_limits: grant.limits.stricter(&self.limits).or(&Limits::defaults()),
+            default_cwd: first.cloned(),
+            policy: grant.clone(),
+        })
+    }
+}
+
+fn no_preopen(wanted: &str, preopens: &[Preopen]) -> String {
+    let known: Vec<_> = preopens
+        .iter()
+        .map(|preopen| format!("{:?}", preopen.guest_path))
+        .collect();
+    let known = match known.as_slice() {
+        [] => "the guest has no directory at all".to_owned(),
+        known => format!("the guest has {}", known.join(", ")),
+    };
+    format!(
+        "the guest is given no directory {wanted:?} ({known}); give it one under this name, or take it out of the list"
+    )
+}
+
+fn error(grant: Option<&str>, invalid: Invalid) -> LoadError {
+    LoadError {
+        grant: grant.map(str::to_owned),
+        field: invalid.field,
+        message: invalid.message,
+    }
+}
