@@ -39,6 +39,17 @@ pub fn host(package: &str, program: &str) -> Result<PathBuf> {
     executable(cargo, program)
 }
 
+/// The same as it is released: optimised.
+///
+/// # Errors
+///
+/// When the build fails.
+pub fn release(package: &str, program: &str) -> Result<PathBuf> {
+    let mut cargo = cargo();
+    cargo.args(["build", "--release", "--package", package, "--bin", program]);
+    executable(cargo, program)
+}
+
 /// Adds the guests' target to the toolchain if it is missing.
 ///
 /// # Errors
