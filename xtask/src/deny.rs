@@ -33,16 +33,7 @@ struct Bans {
     multiple_versions: Deny,
     wildcards: Deny,
     /// Crates that may be there in several versions.
-    skip: Vec<Skip>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Skip {
-    #[serde(rename = "crate")]
-    name: String,
-    #[serde(rename = "reason")]
-    _reason: String,
+    skip: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -135,14 +126,14 @@ fn problems(rules: &Rules, packages: &[Package]) -> Result<Vec<String>> {
         }
     }
     for (name, versions) in &versions {
-        match (versions.len(), skip.iter().any(|skip| skip.name == *name)) {
+        match (versions.len(), skip.iter().any(|skip| skip == name)) {
             (2.., false) => problems.push(format!("{name}: in versions {}", join(versions))),
             (1, true) => problems.push(format!("{name}: bans.skip has it, and there is one version of it only")),
             _ => {}
         }
     }
-    for skip in skip.iter().filter(|skip| !versions.contains_key(skip.name.as_str())) {
-        problems.push(format!("{}: bans.skip has it, and nothing depends on it", skip.name));
+    for skip in skip.iter().filter(|skip| !versions.contains_key(skip.as_str())) {
+        problems.push(format!("{skip}: bans.skip has it, and nothing depends on it"));
     }
     Ok(problems)
 }
@@ -175,7 +166,7 @@ mod tests {
         [bans]
         multiple-versions = "deny"
         wildcards = "deny"
-        skip = [{ crate = "twice", reason = "a test" }]
+        skip = ["twice"]
         [sources]
         unknown-registry = "deny"
         unknown-git = "deny"
