@@ -99,6 +99,19 @@ fn a_signal_that_is_ignored_from_the_start_stays_ignored() {
         .unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     stdout.read_line(&mut String::new()).unwrap();
+    // The guest has begun, so the signals are watched by now.
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .unwrap()
+        .trim();
+    let hangup = 1 << (Signal::HUP.as_raw() - 1);
+    assert_eq!(
+        u64::from_str_radix(ignored, 16).unwrap() & hangup,
+        hangup,
+        "SIGHUP is no longer ignored"
+    );
     signal(&child, Signal::HUP);
     signal(&child, Signal::TERM);
     ended_with(child, 143);
