@@ -26,8 +26,7 @@ pub(crate) fn init(args: &InitArgs) -> Result<ExitCode> {
     };
     file.write_all(STARTER.as_bytes())
         .with_context(|| format!("cannot write {shown}"))?;
-    println!("wrote {shown}; ask it with: childproof explain --policy {shown} -- echo hello");
-    Ok(ExitCode::SUCCESS)
+    print(format!("wrote {shown}; ask it with: childproof explain --policy {shown} -- echo hello\n").as_bytes())
 }
 
 /// Prints to stdout. That the reader wants no more of it is no error.
