@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::args::InitArgs;
 
-/// Lines that begin with "#" and no space are policy that is switched off; a test switches them on.
+/// Some of its policy is switched off with a "#"; a test switches it on.
 const STARTER: &str = include_str!("starter.toml");
 
 pub(crate) fn init(args: &InitArgs) -> Result<ExitCode> {
@@ -26,8 +26,7 @@ pub(crate) fn init(args: &InitArgs) -> Result<ExitCode> {
     };
     file.write_all(STARTER.as_bytes())
         .with_context(|| format!("cannot write {shown}"))?;
-    println!("wrote {shown}; ask it with: childproof explain --policy {shown} -- echo hello");
-    Ok(ExitCode::SUCCESS)
+    print(format!("wrote {shown}; ask it with: childproof explain --policy {shown} -- echo hello\n").as_bytes())
 }
 
 /// Prints to stdout. That the reader wants no more of it is no error.
@@ -52,7 +51,10 @@ mod tests {
 
     #[test]
     fn all_that_the_starter_shows_is_a_policy() {
-        let is_switched_off = |line: &str| line.starts_with('#') && !line.starts_with("# ") && line != "#";
+        let is_switched_off = |line: &str| {
+            let policy = line.strip_prefix('#').filter(|rest| !rest.is_empty());
+            policy.is_some_and(|rest| !rest.starts_with(' ') || rest.starts_with("  [") || rest.starts_with("  {"))
+        };
         let all: Vec<&str> = STARTER
             .lines()
             .map(|line| if is_switched_off(line) { &line[1..] } else { line })

@@ -131,3 +131,25 @@ fn the_audit_log_is_that_of_a_guest() {
     let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
     assert_eq!((&last["event"], &last["status"]), (&"ended".into(), &"exited 0".into()));
 }
+
+#[test]
+fn a_directory_that_the_grant_does_not_name_is_not_worked_in() {
+    let place = Place::new();
+    std::fs::create_dir(place.file("data")).unwrap();
+    place.write("policy.toml", "[grants.pwd]\nprogram = \"pwd\"\ncwd = [\"/data\"]\n");
+    let ended = place
+        .run([
+            "exec",
+            "--policy",
+            "policy.toml",
+            "--dir",
+            ".::/repo",
+            "--dir",
+            "data::/data",
+            "--",
+            "pwd",
+        ])
+        .code(0);
+    let data = place.file("data").canonicalize().unwrap();
+    assert_eq!(ended.stdout().trim_end(), data.to_str().unwrap());
+}

@@ -1,7 +1,6 @@
 //! What ends a guest from outside ends its processes, too. That a process is gone shows in the end of the pipe it holds.
 
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdout, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -9,28 +8,50 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::command::Place;
 use crate::guest::Guest;
 
+/// A command at work. A test that fails half-way asks it to end, so that neither it nor its processes are left behind.
+struct Running(Option<Child>);
+
+impl Running {
+    fn new(mut child: Child) -> (Self, BufReader<ChildStdout>) {
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        (Self(Some(child)), stdout)
+    }
+
+    fn child(&self) -> &Child {
+        self.0.as_ref().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &self.0 {
+            let _ = kill_process(Pid::from_child(child), Signal::TERM);
+        }
+    }
+}
+
 /// Starts, and waits until the first line was said.
-fn start(place: &Place, args: &[&str]) -> (Child, BufReader<ChildStdout>) {
-    let mut child = place
+fn start(place: &Place, args: &[&str]) -> (Running, BufReader<ChildStdout>) {
+    let child = place
         .command(args)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let (running, mut stdout) = Running::new(child);
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
     assert_eq!(line, "ready\n");
-    (child, stdout)
+    (running, stdout)
 }
 
-fn signal(child: &Child, signal: Signal) {
-    kill_process(Pid::from_child(child), signal).unwrap();
+fn signal(running: &Running, signal: Signal) {
+    kill_process(Pid::from_child(running.child()), signal).unwrap();
 }
 
 #[track_caller]
-fn ended_with(child: Child, code: i32) -> String {
-    let output = child.wait_with_output().unwrap();
+fn ended_with(mut running: Running, code: i32) -> String {
+    let output = running.0.take().unwrap().wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{}\n{stderr}", output.status);
     stderr
@@ -91,14 +112,27 @@ fn a_signal_that_is_ignored_from_the_start_stays_ignored() {
         "trap '' HUP; exec \"$0\" run guest.wasm",
         env!("CARGO_BIN_EXE_childproof"),
     ]);
-    let mut child = command
+    let child = command
         .current_dir(place.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let (child, mut stdout) = Running::new(child);
     stdout.read_line(&mut String::new()).unwrap();
+    // The guest has begun, so the signals are watched by now.
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.child().id())).unwrap();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .unwrap()
+        .trim();
+    let hangup = 1 << (Signal::HUP.as_raw() - 1);
+    assert_eq!(
+        u64::from_str_radix(ignored, 16).unwrap() & hangup,
+        hangup,
+        "SIGHUP is no longer ignored"
+    );
     signal(&child, Signal::HUP);
     signal(&child, Signal::TERM);
     ended_with(child, 143);
@@ -180,6 +214,5 @@ fn a_reader_that_goes_away_ends_no_more_than_the_guest() {
     place.write("guest.wasm", Guest::new().say("ready\n").flood().end(true));
     let (child, stdout) = start(&place, &["run", "guest.wasm"]);
     drop(stdout);
-    let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), output.status.signal()), (Some(1), None));
+    ended_with(child, 1);
 }
