@@ -165,20 +165,20 @@ fn a_program_inside_a_writable_preopen_is_refused() {
     let scratch = Scratch::new();
     let tool = scratch.program("repo/bin/tool", "#!/bin/sh\n");
     let repo = scratch.path("repo");
-    let refused = load(Grant::program(&tool), None, &[preopen("/work", &repo, true)]).unwrap_err();
+    let refused = load(Grant::program(&tool), None, &[preopen("/code", &repo, true)]).unwrap_err();
     assert_eq!(
         refused,
         format!(
-            "grants.tool.program: the program {} lies in the writable preopen \"/work\", so the guest could replace it; \
+            "grants.tool.program: the program {} lies in the writable preopen \"/code\", so the guest could replace it; \
              name a program elsewhere, or make the preopen read-only",
             tool.display()
         )
     );
-    assert!(load(Grant::program(&tool), None, &[preopen("/work", &repo, false)]).is_ok());
+    assert!(load(Grant::program(&tool), None, &[preopen("/code", &repo, false)]).is_ok());
     let elsewhere = scratch.directory("repo-2");
-    assert!(load(Grant::program(&tool), None, &[preopen("/work", elsewhere, true)]).is_ok());
+    assert!(load(Grant::program(&tool), None, &[preopen("/code", elsewhere, true)]).is_ok());
     let bin = repo.join("bin");
-    let by_name = load(Grant::program("tool"), bin.to_str(), &[preopen("/work", &repo, true)]);
+    let by_name = load(Grant::program("tool"), bin.to_str(), &[preopen("/code", &repo, true)]);
     assert_eq!(by_name.unwrap_err(), refused);
 }
 
@@ -189,7 +189,7 @@ fn a_preopen_reached_by_a_symbolic_link_is_seen_through() {
     let link = scratch.path("link");
     symlink(scratch.path("repo"), &link).unwrap();
     let refused = |program: &Path, preopened: &Path| {
-        load(Grant::program(program), None, &[preopen("/work", preopened, true)])
+        load(Grant::program(program), None, &[preopen("/code", preopened, true)])
             .unwrap_err()
             .contains("lies in the writable preopen")
     };
@@ -215,7 +215,7 @@ fn a_way_through_a_writable_preopen_is_refused_too() {
     symlink(&tool, repo.join("link-to-file")).unwrap();
     symlink(scratch.path("bin"), repo.join("link-to-directory")).unwrap();
     symlink(repo.join("link-to-file"), scratch.path("link-to-link")).unwrap();
-    let preopens = [preopen("/work", &repo, true)];
+    let preopens = [preopen("/code", &repo, true)];
     for way in [
         repo.join("link-to-file"),
         repo.join("link-to-directory/tool"),
@@ -224,7 +224,7 @@ fn a_way_through_a_writable_preopen_is_refused_too() {
         assert_eq!(
             load(Grant::program(&way), None, &preopens).unwrap_err(),
             format!(
-                "grants.tool.program: the way to the program {} leads through the writable preopen \"/work\", so the \
+                "grants.tool.program: the way to the program {} leads through the writable preopen \"/code\", so the \
                  guest could replace it; name a program elsewhere, or make the preopen read-only",
                 way.display()
             )
@@ -238,7 +238,7 @@ fn a_script_whose_interpreter_the_guest_could_replace_is_refused() {
     let scratch = Scratch::new();
     let interpreter = scratch.program("repo/venv/python", "#!/bin/sh\n");
     let script = scratch.program("bin/tool", &format!("#! {} -I\nprint()\n", interpreter.display()));
-    let preopens = [preopen("/work", scratch.path("repo"), true)];
+    let preopens = [preopen("/code", scratch.path("repo"), true)];
     let refused = load(Grant::program(&script), None, &preopens).unwrap_err();
     assert!(
         refused.starts_with(&format!(
@@ -254,10 +254,10 @@ fn a_script_whose_interpreter_the_guest_could_replace_is_refused() {
 fn a_preopen_that_is_not_there_is_named() {
     let scratch = Scratch::new();
     let gone = scratch.path("gone");
-    let error = load(grant(), None, &[preopen("/work", &gone, true)]).unwrap_err();
+    let error = load(grant(), None, &[preopen("/code", &gone, true)]).unwrap_err();
     assert!(
         error.starts_with(&format!(
-            "preopen \"/work\": the directory {} cannot be resolved: ",
+            "preopen \"/code\": the directory {} cannot be resolved: ",
             gone.display()
         )),
         "{error}"
