@@ -15,11 +15,11 @@
 //! use std::time::Duration;
 //!
 //! let text = r#"
-//! # What the guest as a whole may use up.
+//! ## What the guest as a whole may use up.
 //! [limits]
 //! live = 8
 //!
-//! # The guest says "git"; this is what it gets.
+//! ## The guest says "git"; this is what it gets.
 //! [grants.git]
 //! program = "git"                       # looked up once in the operator's PATH; or an absolute path
 //! cwd = ["/repo"]                       # the preopens it may work in; the first is the default
@@ -43,7 +43,7 @@
 //! wall = "30s"
 //! output = "10MiB"
 //!
-//! # Without `forms`, a program runs without arguments.
+//! ## Without `forms`, a program runs without arguments.
 //! [grants.date]
 //! program = "/bin/date"
 //! "#;

@@ -107,7 +107,6 @@ impl std::error::Error for SpawnError {}
 
 /// What a [`SpawnError`] means. The POSIX errors named are what it is like.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum SpawnErrorKind {
     /// The program was there when it was opened and is gone. Like `ENOENT`.
     #[error("the program is gone")]
@@ -198,7 +197,6 @@ pub enum Defect {
 
 /// Why the end of a process is not known.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum WaitError {
     /// Somebody else in the host collected the process (`waitpid(-1)`, or SIGCHLD set to be ignored), and the kernel can no
     /// longer say how it ended; Linux 6.15 and later can. The process has ended. Like `ECHILD`.
@@ -211,7 +209,6 @@ pub enum WaitError {
 
 /// Why a signal was not sent.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum SignalError {
     /// The process has ended. Like `ESRCH`.
     #[error("the process has ended")]

@@ -65,8 +65,8 @@
 //!   `argv[0]` and `/proc/self/exe` are as ever.
 //! - The peak memory of a child is known only where it is above the host's own: see [`Usage::peak_memory`].
 //! - A process group is not a whole tree: a process that calls setsid(2) leaves it.
-//! - A host that calls fork(2) by itself shares its children with the forked copy in nothing but the handles: they do not work
-//!   there.
+//! - A [`Child`] belongs to the process that spawned it. In a copy that the host makes of itself with fork(2) it cannot be
+//!   waited for.
 #![deny(missing_docs)]
 
 mod child;

@@ -90,7 +90,6 @@ impl Program {
 
 /// Why a [`Program`] cannot be opened, or is no longer what was opened.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ProgramError {
     /// Nothing is at the path. Like `ENOENT`.
     #[error("{}: no such file", path.display())]

@@ -173,4 +173,12 @@ mod tests {
             assert_eq!(text.parse::<Signal>(), Err(UnknownSignal(text.to_owned())));
         }
     }
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "(SIG|sig)?(RTMIN)?\\PC{0,8}") {
+            if let Ok(signal) = text.parse::<Signal>() {
+                proptest::prop_assert_eq!(signal.to_string().parse(), Ok(signal));
+            }
+        }
+    }
 }

@@ -1,1 +1,53 @@
-fn main() {}
+//! The command line of the project's chores.
+
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own chores")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Build the example repo-report and all that it needs, and run it on a git checkout
+    Demo {
+        /// The checkout to report on; this project's own by default
+        path: Option<PathBuf>,
+    },
+    /// Build the guests of the examples for wasm32-wasip2 and print where they are
+    Guests,
+    /// Copy the WIT of WASI from the wasmtime-wasi that Cargo.lock names
+    Wit {
+        /// Change nothing; fail when the copies differ
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check licenses, sources and duplicates of all dependencies against deny.toml
+    Deny,
+    /// Run the commands of README.md, one after the other
+    Readme,
+}
+
+fn main() -> Result<ExitCode> {
+    match Arguments::parse().chore {
+        Chore::Demo { path } => return xtask::demo::run(path.as_deref()),
+        Chore::Guests => {
+            for guest in xtask::build::GUESTS {
+                println!("{}", xtask::build::guest(guest)?.display());
+            }
+        }
+        Chore::Wit { check: true } => xtask::wit::check()?,
+        Chore::Wit { check: false } => xtask::wit::copy()?,
+        Chore::Deny => xtask::deny::check()?,
+        Chore::Readme => xtask::readme::run_commands()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -7,271 +7,161 @@
 //! The table is a net below the rule that holds everywhere: what the policy does not allow is refused. It can never be
 //! complete, so a pattern such as `GIT_*` stays a thing to think about.
 
-/// Names, or beginnings of names where they end in `*`, and what they can do. Compared without regard to case, because
-/// Windows does so and no program gives a differently-cased twin of these a harmless meaning.
-const TABLE: &[(&[&str], &str)] = &[
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// Names, or beginnings of names where they end in `*`, and what they can do. They are compared without regard to case,
+/// because Windows does so and no program gives a differently-cased twin of these a harmless meaning.
+const TABLE: &[(&str, &str)] = &[
     (
-        &["LD_*", "DYLD_*", "LIBPATH", "SHLIB_PATH", "_RLD_*"],
+        "LD_* DYLD_* LIBPATH SHLIB_PATH _RLD_*",
         "it makes the loader load other code into the program",
     ),
     (
-        &[
-            "GCONV_PATH",
-            "LOCPATH",
-            "NLSPATH",
-            "GETCONF_DIR",
-            "HOSTALIASES",
-            "RES_OPTIONS",
-            "LOCALDOMAIN",
-            "TZDIR",
-        ],
+        "GCONV_PATH LOCPATH NLSPATH GETCONF_DIR HOSTALIASES RES_OPTIONS LOCALDOMAIN TZDIR",
         "it makes the C library load code or data from another place",
     ),
+    ("GLIBC_TUNABLES MALLOC_*", "it changes how the C library manages memory"),
     (
-        &["GLIBC_TUNABLES", "MALLOC_*"],
-        "it changes how the C library manages memory",
-    ),
-    (
-        &["PATH", "PATHEXT", "COMSPEC", "SYSTEMROOT", "WINDIR"],
+        "PATH PATHEXT COMSPEC SYSTEMROOT WINDIR",
         "it decides which programs the program runs",
     ),
     (
-        &["SHELL", "IFS", "BASH_ENV", "ENV", "CDPATH", "PS4", "PROMPT_COMMAND"],
+        "SHELL IFS BASH_ENV ENV CDPATH PS4 PROMPT_COMMAND",
         "a shell runs or misreads commands with it",
     ),
     (
-        &[
-            "BASH_FUNC_*",
-            "BASHOPTS",
-            "SHELLOPTS",
-            "BASH_LOADABLES_PATH",
-            "ZDOTDIR",
-            "FPATH",
-        ],
+        "BASH_FUNC_* BASHOPTS SHELLOPTS BASH_LOADABLES_PATH ZDOTDIR FPATH",
         "a shell runs code from it",
     ),
     (
-        &["HOME", "XDG_CONFIG_*", "XDG_DATA_*", "APPDATA", "USERPROFILE"],
+        "HOME XDG_CONFIG_* XDG_DATA_* APPDATA USERPROFILE",
         "programs read their configuration from there",
     ),
+    ("TMPDIR TEMP TMP", "programs put files there that they trust later"),
     (
-        &["TMPDIR", "TEMP", "TMP"],
-        "programs put files there that they trust later",
-    ),
-    (
-        &["PYTHON*"],
+        "PYTHON*",
         "the Python interpreter loads or runs code from where it says",
     ),
     (
-        &["PERL5*", "PERLLIB", "PERL_*"],
+        "PERL5* PERLLIB PERL_*",
         "the Perl interpreter loads or runs code from where it says",
     ),
     (
-        &["RUBYOPT", "RUBYLIB", "GEM_*", "BUNDLE_*"],
+        "RUBYOPT RUBYLIB GEM_* BUNDLE_*",
         "the Ruby interpreter loads code from where it says",
     ),
     (
-        &["NODE_*", "NPM_CONFIG_*", "ELECTRON_*"],
+        "NODE_* NPM_CONFIG_* ELECTRON_*",
         "Node.js loads code from where it says",
     ),
     (
-        &[
-            "JAVA_TOOL_OPTIONS",
-            "JDK_JAVA_OPTIONS",
-            "_JAVA_OPTIONS",
-            "CLASSPATH",
-            "MAVEN_*",
-            "GRADLE_*",
-        ],
+        "JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS CLASSPATH MAVEN_* GRADLE_*",
         "Java loads code or agents from where it says",
     ),
     (
-        &[
-            "LUA_INIT*",
-            "LUA_PATH*",
-            "LUA_CPATH*",
-            "PHPRC",
-            "PHP_INI_SCAN_DIR",
-            "TCLLIBPATH",
-        ],
+        "LUA_INIT* LUA_PATH* LUA_CPATH* PHPRC PHP_INI_SCAN_DIR TCLLIBPATH",
         "an interpreter loads code from it",
     ),
     (
-        &["DOTNET_*", "CORECLR_*", "COR_*", "COMPLUS_*"],
+        "DOTNET_* CORECLR_* COR_* COMPLUS_*",
         "the .NET runtime loads code from where it says",
     ),
     (
-        &[
-            "GIT_SSH",
-            "GIT_SSH_*",
-            "GIT_EXEC_PATH",
-            "GIT_CONFIG*",
-            "GIT_PAGER",
-            "GIT_EDITOR",
-            "GIT_SEQUENCE_EDITOR",
-            "GIT_ASKPASS",
-            "GIT_PROXY_COMMAND",
-            "GIT_EXTERNAL_DIFF",
-            "GIT_TEMPLATE_DIR",
-            "GIT_ALTERNATE_*",
-            "GIT_DIR",
-            "GIT_WORK_TREE",
-            "GIT_COMMON_DIR",
-            "GIT_OBJECT_DIRECTORY",
-            "GIT_INDEX_FILE",
-            "GIT_ALLOW_PROTOCOL",
-            "GIT_TRACE*",
-        ],
+        "GIT_SSH GIT_SSH_* GIT_EXEC_PATH GIT_CONFIG* GIT_PAGER GIT_EDITOR GIT_SEQUENCE_EDITOR GIT_ASKPASS \
+         GIT_PROXY_COMMAND GIT_EXTERNAL_DIFF GIT_TEMPLATE_DIR GIT_ALTERNATE_* GIT_DIR GIT_WORK_TREE \
+         GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_INDEX_FILE GIT_ALLOW_PROTOCOL GIT_TRACE*",
         "git runs a program, reads a configuration or writes a file that it names",
     ),
     (
-        &["HGRCPATH", "SVN_*", "CVS_RSH", "RSYNC_RSH", "RSYNC_CONNECT_PROG"],
+        "HGRCPATH SVN_* CVS_RSH RSYNC_RSH RSYNC_CONNECT_PROG",
         "the program runs another program that it names",
     ),
+    ("SSH_* SUDO_*", "it names an agent or a program that authenticates"),
     (
-        &["SSH_*", "SUDO_*"],
-        "it names an agent or a program that authenticates",
-    ),
-    (
-        &["PAGER", "MANPAGER", "SYSTEMD_PAGER", "EDITOR", "VISUAL", "BROWSER"],
+        "PAGER MANPAGER SYSTEMD_PAGER EDITOR VISUAL BROWSER",
         "programs run what it names",
     ),
     (
-        &["LESSOPEN", "LESSCLOSE", "LESS", "LESSKEY*", "LESSEDIT"],
+        "LESSOPEN LESSCLOSE LESS LESSKEY* LESSEDIT",
         "less runs commands from it",
     ),
     (
-        &[
-            "TAR_OPTIONS",
-            "TAPE",
-            "RSH",
-            "GREP_OPTIONS",
-            "RIPGREP_CONFIG_PATH",
-            "GZIP",
-            "ZIPOPT",
-            "UNZIP",
-        ],
+        "TAR_OPTIONS TAPE RSH GREP_OPTIONS RIPGREP_CONFIG_PATH GZIP ZIPOPT UNZIP",
         "it adds options",
     ),
     (
-        &[
-            "CC",
-            "CXX",
-            "LD",
-            "AR",
-            "CPP",
-            "AS",
-            "CFLAGS",
-            "CPPFLAGS",
-            "CXXFLAGS",
-            "LDFLAGS",
-            "MAKEFLAGS",
-            "MAKEFILES",
-        ],
+        "CC CXX LD AR CPP AS CFLAGS CPPFLAGS CXXFLAGS LDFLAGS MAKEFLAGS MAKEFILES",
         "a build runs what it names or says",
     ),
     (
-        &[
-            "GCC_EXEC_PREFIX",
-            "COMPILER_PATH",
-            "LIBRARY_PATH",
-            "CPATH",
-            "C_INCLUDE_PATH",
-        ],
+        "GCC_EXEC_PREFIX COMPILER_PATH LIBRARY_PATH CPATH C_INCLUDE_PATH",
         "a compiler takes code from there",
     ),
     (
-        &["RUSTC*", "RUSTFLAGS", "RUSTDOC*", "CARGO_*", "RUSTUP_*"],
+        "RUSTC* RUSTFLAGS RUSTDOC* CARGO_* RUSTUP_*",
         "cargo runs what it names or says",
     ),
     (
-        &[
-            "GOFLAGS",
-            "GOROOT",
-            "GOPATH",
-            "GOENV",
-            "GOTOOLCHAIN",
-            "GOPROXY",
-            "CGO_*",
-        ],
+        "GOFLAGS GOROOT GOPATH GOENV GOTOOLCHAIN GOPROXY CGO_*",
         "the go command runs what it names or says",
     ),
     (
-        &["TERMINFO*", "TERMCAP", "TERMPATH"],
+        "TERMINFO* TERMCAP TERMPATH",
         "terminal programs read their capabilities from there",
     ),
     (
-        &[
-            "OPENSSL_*",
-            "SSL_CERT_*",
-            "SSLKEYLOGFILE",
-            "CURL_*",
-            "REQUESTS_CA_BUNDLE",
-        ],
+        "OPENSSL_* SSL_CERT_* SSLKEYLOGFILE CURL_* REQUESTS_CA_BUNDLE",
         "it changes whom TLS trusts",
     ),
     (
-        &["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "NO_PROXY"],
+        "HTTP_PROXY HTTPS_PROXY ALL_PROXY FTP_PROXY NO_PROXY",
         "it changes whom the program talks to",
     ),
     (
-        &[
-            "KRB5*",
-            "GSS_*",
-            "GNUPGHOME",
-            "DOCKER_*",
-            "KUBECONFIG",
-            "AWS_*",
-            "DBUS_*",
-            "DISPLAY",
-            "WAYLAND_*",
-        ],
+        "KRB5* GSS_* GNUPGHOME DOCKER_* KUBECONFIG AWS_* DBUS_* DISPLAY WAYLAND_*",
         "it names another authority",
     ),
     (
-        &[
-            "LADSPA_PATH",
-            "VK_*",
-            "LIBGL_*",
-            "GTK_*",
-            "GIO_*",
-            "QT_*",
-            "GDK_*",
-            "GST_*",
-        ],
+        "LADSPA_PATH VK_* LIBGL_* GTK_* GIO_* QT_* GDK_* GST_*",
         "a library loads modules from there",
     ),
     (
-        &[
-            "ASAN_*",
-            "LSAN_*",
-            "MSAN_*",
-            "TSAN_*",
-            "UBSAN_*",
-            "LLVM_PROFILE_FILE",
-            "GCOV_*",
-            "GMON_OUT_PREFIX",
-        ],
+        "ASAN_* LSAN_* MSAN_* TSAN_* UBSAN_* LLVM_PROFILE_FILE GCOV_* GMON_OUT_PREFIX",
         "it writes files",
     ),
 ];
 
 /// What the variable `name` can do that makes it one to name exactly, or none.
 pub(super) fn reason(name: &str) -> Option<&'static str> {
-    entries()
+    let mut entries = entries_like(name).iter();
+    entries
         .find(|(entry, _)| covers(entry, name))
-        .map(|(_, reason)| reason)
+        .map(|(_, reason)| *reason)
 }
 
 /// Whether every name that begins with `prefix` is dangerous, so that a pattern `prefix*` would cover nothing.
 pub(super) fn swallows(prefix: &str) -> bool {
-    entries().any(|(entry, _)| entry.ends_with('*') && covers(entry, prefix))
+    let mut entries = entries_like(prefix).iter();
+    entries.any(|(entry, _)| entry.ends_with('*') && covers(entry, prefix))
 }
 
-fn entries() -> impl Iterator<Item = (&'static str, &'static str)> {
-    TABLE
-        .iter()
-        .flat_map(|(names, reason)| names.iter().map(move |name| (*name, *reason)))
+/// The entries with the first letter of `name`: a guest may send a hundred thousand names.
+fn entries_like(name: &str) -> &'static [(&'static str, &'static str)] {
+    static BY_FIRST_LETTER: LazyLock<HashMap<u8, Vec<(&str, &str)>>> = LazyLock::new(|| {
+        let mut entries: HashMap<_, Vec<_>> = HashMap::new();
+        for (names, reason) in TABLE {
+            for name in names.split_ascii_whitespace() {
+                entries.entry(first_letter(name)).or_default().push((name, *reason));
+            }
+        }
+        entries
+    });
+    BY_FIRST_LETTER.get(&first_letter(name)).map_or(&[], Vec::as_slice)
+}
+
+fn first_letter(name: &str) -> u8 {
+    name.bytes().next().unwrap_or_default().to_ascii_uppercase()
 }
 
 fn covers(entry: &str, name: &str) -> bool {

@@ -8,7 +8,7 @@ use childproof_launch::Signal;
 use super::compile::ArgumentRules;
 use super::environment::check_key;
 use super::load::{LoadedGrant, LoadedPolicy};
-use super::matching::{Paths, Stop, Why};
+use super::matching::{Paths, Shape, Stop, Why};
 use super::refusal::{near_miss, quote};
 use super::{Field, Limits, Refusal, RefusalKind, StdStream};
 
@@ -242,81 +242,46 @@ fn arguments(grant: &LoadedGrant, args: &[String], paths: &Paths<'_>) -> Result<
     if let Some(shape) = shapes.iter().find(|shape| shape.matches(args, paths)) {
         return Ok(shape.rule.clone());
     }
-    let mut furthest: Option<(&str, Stop)> = None;
-    for shape in shapes {
-        let stop = shape.stop(args, paths);
-        if furthest.as_ref().is_none_or(|(_, best)| stop.after > best.after) {
-            furthest = Some((&shape.rule, stop));
-        }
-    }
-    let (rule, stop) = match furthest {
-        Some((rule, stop)) if stop.after > 0 || shapes.len() == 1 => (rule.to_owned(), stop),
-        Some((
-            _,
-            Stop {
-                after,
-                why: Why::Unexpected { outside, .. },
-            },
-        )) => (
-            format!("{at}.forms"),
-            Stop {
-                after,
-                why: Why::Unexpected {
-                    expected: Vec::new(),
-                    outside,
-                },
-            },
-        ),
-        Some((_, stop)) => (format!("{at}.forms"), stop),
-        None => (
-            format!("{at}.forms"),
-            Stop {
-                after: 0,
-                why: Why::TooMany,
-            },
-        ),
+    let mut stops = shapes
+        .iter()
+        .map(|shape| (shape, shape.stop(args, paths)))
+        .collect::<Vec<_>>();
+    let furthest = stops.iter().map(|(_, stop)| stop.after).max().unwrap_or_default();
+    stops.retain(|(_, stop)| stop.after == furthest);
+    let why = match stops.iter().any(|(_, stop)| stop.why == Why::Outside) {
+        true => Why::Outside,
+        false => stops.first().map_or(Why::TooMany, |(_, stop)| stop.why),
     };
-    Err(no_form(at, rule, stop, args))
+    // Where several forms stop before the first argument, none of them is the one that was meant.
+    let meant = stops.into_iter().next().filter(|_| furthest > 0 || shapes.len() == 1);
+    Err(no_form(at, args, furthest, why, meant))
 }
 
-fn no_form(at: &str, rule: String, stop: Stop, args: &[String]) -> Refusal {
-    let argument = args.get(stop.after).map(|argument| quote(argument)).unwrap_or_default();
-    let furthest = match rule.ends_with(".forms") {
-        true => String::new(),
-        false => format!("; the form that comes furthest is {rule}, and it stops here"),
+/// The refusal of arguments that no form matches: which is the first that does not fit, why, and the form that was meant.
+fn no_form(at: &str, args: &[String], after: usize, why: Why, meant: Option<(&Shape, Stop)>) -> Refusal {
+    let argument = args.get(after).map(|argument| quote(argument)).unwrap_or_default();
+    let what = match why {
+        Why::Unexpected => format!("no form of the policy allows {argument} here"),
+        Why::Outside => format!("{argument} does not lead to a place inside a preopen"),
+        Why::TooMany => format!("{argument} is one argument more than the policy allows"),
+        Why::Missing if after == 0 => "arguments are missing: no form of the policy does without".to_owned(),
+        Why::Missing => format!("arguments are missing: no form of the policy ends after {after} of them"),
     };
-    let (field, message, hint) = match stop.why {
-        Why::Unexpected {
-            expected,
-            outside: true,
-        } => (
-            Field::Arg(stop.after),
-            format!("{argument} does not lead to a place inside a preopen{furthest}"),
-            expects(&rule, &expected),
+    let (rule, furthest, hint) = match &meant {
+        Some((Shape { rule, .. }, stop)) => (
+            rule.clone(),
+            format!("; the form that comes furthest is {rule}, and it stops here"),
+            expects(rule, &stop.expected),
         ),
-        Why::Unexpected {
-            expected,
-            outside: false,
-        } => (
-            Field::Arg(stop.after),
-            format!("no form of the policy allows {argument} here{furthest}"),
-            expects(&rule, &expected),
-        ),
-        Why::TooMany => (
-            Field::Arg(stop.after),
-            format!("{argument} is one argument more than the policy allows{furthest}"),
-            String::new(),
-        ),
-        Why::Missing { expected } => (
-            Field::Args,
-            format!(
-                "arguments are missing: no form of the policy ends after {} of them{furthest}",
-                stop.after
-            ),
-            expects(&rule, &expected),
-        ),
+        None => (format!("{at}.forms"), String::new(), String::new()),
     };
-    Refusal::not_allowed(field, rule, message).remedy(format!("{hint}to allow it, {}", add_form(at, args)))
+    let field = if why == Why::Missing {
+        Field::Args
+    } else {
+        Field::Arg(after)
+    };
+    let remedy = format!("{hint}to allow it, {}", add_form(at, args));
+    Refusal::not_allowed(field, rule, what + &furthest).remedy(remedy)
 }
 
 fn expects(rule: &str, expected: &[String]) -> String {

@@ -219,7 +219,7 @@ impl Environment {
                 .map(String::as_str);
             let wider_patterns = wider.patterns.iter().map(|(beginning, _)| beginning.as_str());
             let wider_patterns = wider_patterns.filter(|key| !self.patterns.iter().any(|(mine, _)| mine == key));
-            let missing = |key: &&str| key.len() > beginning.len() && key.starts_with(beginning.as_str());
+            let missing = |key: &&str| key.starts_with(beginning.as_str());
             if let Some(name) = wider_exact.filter(|key| dangerous::reason(key).is_none()).find(missing) {
                 return Err((
                     at,

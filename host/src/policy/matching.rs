@@ -120,21 +120,25 @@ fn is_plain(path: &str) -> bool {
 }
 
 /// How far an argument list got in a form that does not match it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Stop {
     /// How many arguments fit.
     pub(super) after: usize,
     pub(super) why: Why,
+    /// What could follow, for the operator.
+    pub(super) expected: Vec<String>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
-    /// The next argument is none of these.
-    Unexpected { expected: Vec<String>, outside: bool },
+    /// The next argument is none of what could follow.
+    Unexpected,
+    /// The same, but it would be if its path led inside a preopen.
+    Outside,
     /// The form ends here.
     TooMany,
-    /// There is no argument left, and these could follow.
-    Missing { expected: Vec<String> },
+    /// There is no argument left.
+    Missing,
 }
 
 /// Places in a form that the first arguments lead to.
@@ -250,7 +254,7 @@ impl Shape {
             run = Some(run_end);
             let used = run_end.min(entry.saturating_add(tail.max));
             let full = used - entry == tail.max;
-            if used > stop.after || (used == stop.after && !matches!(stop.why, Why::Unexpected { .. })) {
+            if used > stop.after || (used == stop.after && !matches!(stop.why, Why::Unexpected | Why::Outside)) {
                 let expected = if full { Vec::new() } else { vec![&tail.word] };
                 stop = self.explain(used, expected, args);
             } else if used == stop.after && !full {
@@ -262,15 +266,13 @@ impl Shape {
     }
 
     fn explain(&self, after: usize, expected: Vec<&Matcher>, args: &[String]) -> Stop {
-        let described = || expected.iter().map(|word| word.describe()).collect();
         let why = match args.get(after) {
-            None => Why::Missing { expected: described() },
+            None => Why::Missing,
             Some(_) if expected.is_empty() => Why::TooMany,
-            Some(argument) => Why::Unexpected {
-                expected: described(),
-                outside: expected.iter().any(|word| word.lies_outside(argument)),
-            },
+            Some(argument) if expected.iter().any(|word| word.lies_outside(argument)) => Why::Outside,
+            Some(_) => Why::Unexpected,
         };
-        Stop { after, why }
+        let expected = expected.iter().map(|word| word.describe()).collect();
+        Stop { after, why, expected }
     }
 }

@@ -2,7 +2,7 @@
 
 use childproof_launch::{Command, SpawnErrorKind, Stage};
 
-use crate::support::{block_on, in_own_process, name, null, open_descriptors, program, quiet, write_file};
+use crate::support::{block_on, in_own_process, name, null, open_descriptors, program, quiet, shell, write_file};
 
 #[test]
 fn ten_thousand_failed_spawns_leave_no_descriptor_process_or_thread() {
@@ -12,17 +12,15 @@ fn ten_thousand_failed_spawns_leave_no_descriptor_process_or_thread() {
             let directory = tempfile::tempdir().unwrap();
             let script = directory.path().join("script");
             write_file(&script, "#!/no/such/interpreter\n", 0o755);
-            let (no_interpreter, shell, null) = (program(script.to_str().unwrap()), program("/bin/sh"), null());
+            let (no_interpreter, long, null) = (program(script.to_str().unwrap()), program("/bin/sh"), null());
             block_on(async {
-                // What is made once for all spawns.
-                drop(Command::new(&shell, quiet(&null)).args(["-c", "exit"]).spawn().unwrap());
+                // What is made once for all spawns. A child that was waited for holds no descriptor once it is dropped.
+                shell("exit").wait().await.unwrap();
                 let count = || {
                     let threads = std::fs::read_dir("/proc/self/task").unwrap().count();
                     let mappings = std::fs::read_to_string("/proc/self/maps").unwrap().lines().count();
                     (open_descriptors(), threads, mappings / 10)
                 };
-                // SAFETY: no status is asked for.
-                while unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } > 0 {}
                 let before = count();
                 for _ in 0..5_000 {
                     let error = Command::new(&no_interpreter, quiet(&null)).spawn().unwrap_err();
@@ -30,7 +28,7 @@ fn ten_thousand_failed_spawns_leave_no_descriptor_process_or_thread() {
                         (error.stage(), error.kind()),
                         (Stage::Exec, &SpawnErrorKind::InterpreterNotFound)
                     );
-                    let error = Command::new(&shell, quiet(&null))
+                    let error = Command::new(&long, quiet(&null))
                         .arg("a".repeat(200_000))
                         .spawn()
                         .unwrap_err();
@@ -40,7 +38,7 @@ fn ten_thousand_failed_spawns_leave_no_descriptor_process_or_thread() {
                     );
                 }
                 assert_eq!(count(), before);
-                // SAFETY: as above.
+                // SAFETY: no status is asked for.
                 assert_eq!(unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::__WALL) }, -1);
                 assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::ECHILD));
             });

@@ -34,6 +34,18 @@ async fn assert_all_told() {
     for code in [0, 1, 42, 137, 255] {
         assert_told(&format!("exit {code}"), Termination::Exited(code)).await;
     }
+    // The thread that leads the process ends first, with another code than the process later.
+    let script = r#"
+import ctypes, os, threading
+libc = ctypes.CDLL(None)
+def end():
+    while open(f"/proc/{os.getpid()}/stat").read().rsplit(")", 1)[1].split()[0] != "Z":
+        pass
+    os._exit(41)
+threading.Thread(target=end).start()
+libc.pthread_exit(None)
+"#;
+    assert_told(&format!("exec /usr/bin/python3 -c '{script}'"), Termination::Exited(41)).await;
     assert_told("kill -TERM $$", Termination::Signaled(Signal::Term)).await;
     assert_told("kill -KILL $$", Termination::Signaled(Signal::Kill)).await;
 }

@@ -63,14 +63,20 @@ async fn a_change_that_hides_behind_the_old_time_is_found() {
 
 #[tokio::test]
 async fn a_binary_runs_through_its_descriptor_and_a_script_by_its_path() {
-    let exe = text("/bin/readlink", |command| {
-        command.arg("/proc/self/exe");
+    let script = r#"
+import ctypes, os
+getauxval = ctypes.CDLL(None).getauxval
+getauxval.restype = ctypes.c_char_p
+AT_EXECFN = 31
+print(os.readlink("/proc/self/exe"), getauxval(AT_EXECFN).decode())
+"#;
+    let said = text("/usr/bin/python3", |command| {
+        command.args(["-c", script]);
     })
     .await;
-    assert_eq!(
-        Path::new(exe.trim_end()),
-        std::fs::canonicalize("/bin/readlink").unwrap()
-    );
+    let (file, executed_as) = said.trim_end().split_once(' ').unwrap();
+    assert_eq!(Path::new(file), std::fs::canonicalize("/usr/bin/python3").unwrap());
+    assert!(executed_as.starts_with("/dev/fd/"), "{executed_as}");
 
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("script");

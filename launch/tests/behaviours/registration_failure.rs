@@ -6,13 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use childproof_launch::{Command, SpawnErrorKind, Stage, Stdio};
 
-use crate::support::{Refusal, block_on, in_own_process, name, null, program, refuse, shell};
+use crate::support::{Refusal, block_on, in_own_process, name, null, program, refuse, shell, until};
 
 fn until_childless() {
     // SAFETY: no status is asked for.
-    while unsafe { libc::waitid(libc::P_ALL, 0, std::ptr::null_mut(), libc::WEXITED | libc::WNOWAIT) } == 0 {
-        std::thread::yield_now();
-    }
+    until(|| unsafe { libc::waitid(libc::P_ALL, 0, std::ptr::null_mut(), libc::WEXITED | libc::WNOWAIT) } == -1);
 }
 
 /// Spawns a child that would run on and hold the pipe, has it fail, and returns when nothing is left of it.

@@ -107,7 +107,8 @@ fn a_host_without_descriptors_left_is_told() {
     in_own_process(name!(a_host_without_descriptors_left_is_told), || {
         block_on(async {
             let (true_program, null) = (program("/bin/true"), null());
-            drop(shell("exit 0"));
+            // It starts the reaper, and holds no descriptor once it was waited for.
+            shell("exit 0").wait().await.unwrap();
             let mut hold = Vec::new();
             let limit = libc::rlimit {
                 rlim_cur: 64,

@@ -196,11 +196,16 @@ pub(crate) fn peek(pid: u32, options: i32) -> io::Result<i32> {
     }
 }
 
-/// Returns once nothing is left of the child `pid`, not even a zombie. Hangs if something stays.
-pub(crate) fn until_collected(pid: u32) {
-    while peek(pid, libc::WEXITED).is_ok() {
-        std::thread::yield_now();
+/// Returns once `done` answers true, for what the kernel reports no event of. Hangs if it never does.
+pub(crate) fn until(done: impl Fn() -> bool) {
+    while !done() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
+}
+
+/// Returns once nothing is left of the child `pid`, not even a zombie.
+pub(crate) fn until_collected(pid: u32) {
+    until(|| peek(pid, libc::WEXITED).is_err());
     assert_eq!(peek(pid, libc::WEXITED).unwrap_err().raw_os_error(), Some(libc::ECHILD));
 }
 

@@ -80,3 +80,17 @@ fn a_known_end_outlives_the_runtime() {
     assert_eq!(child.try_wait().unwrap(), Some(exit));
     assert_eq!(block_on(child.wait()).unwrap(), exit);
 }
+
+#[test]
+fn a_child_and_its_futures_go_to_any_thread() {
+    fn assert_send<T: Send>(_: &T) {}
+    fn assert_send_and_sync<T: Send + Sync>() {}
+    assert_send_and_sync::<childproof_launch::Child>();
+    assert_send_and_sync::<childproof_launch::Program>();
+    block_on(async {
+        let child = shell("exit 0");
+        let wait = child.wait();
+        assert_send(&wait);
+        wait.await.unwrap();
+    });
+}

@@ -190,6 +190,13 @@ pub(super) fn wait_pidfd(pidfd: RawFd, options: c_int) -> Result<Option<(libc::s
     Ok((info.si_signo != 0).then_some((info, usage)))
 }
 
+/// Waits for a child by number, as wait4(2) with `options`, and collects it.
+pub(super) fn wait_pid(pid: libc::pid_t, options: c_int) -> Result<()> {
+    let nothing = std::ptr::null_mut::<c_void>();
+    // SAFETY: the kernel takes null for the status and the usage, which are not asked for.
+    check(unsafe { libc::syscall(libc::SYS_wait4, pid, nothing, options, nothing) }).map(drop)
+}
+
 /// What the calling process used.
 pub(super) fn own_usage() -> Result<libc::rusage> {
     // SAFETY: it is a plain C struct, for which all zeros is a value.

@@ -169,6 +169,8 @@ impl Strings {
 /// What parent and child share.
 struct Shared {
     plan: Plan,
+    /// Written by the kernel before the child runs.
+    pidfd: c_int,
     failure: Option<Failure>,
 }
 
@@ -194,6 +196,7 @@ fn start(command: &Command<'_>, image: &Image) -> Result<Process, Failure> {
             ],
             rlimits: image.rlimits.as_slice(),
         },
+        pidfd: -1,
         failure: None,
     };
     let stack = Stack::new().map_err(|errno| Failure {
@@ -204,23 +207,23 @@ fn start(command: &Command<'_>, image: &Image) -> Result<Process, Failure> {
     // No signal is asked for at the child's end: a child that does not get as far as exec is no news to the host's SIGCHLD
     // handler, and out of reach of its `waitpid(-1)`. Exec sets it to SIGCHLD.
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD;
-    let mut pidfd: c_int = -1;
     // A signal that came to the child would run the host's handler in the host's memory, so it takes none until it has set
     // all of them to their defaults.
     let blocked = BlockedSignals::new(SignalSet::FULL).map_err(|errno| Failure {
         stage: Stage::Clone,
         errno,
     })?;
+    let for_child = &raw mut shared;
     // SAFETY: the child runs `child` on a stack of its own, with `shared` as its only access to the parent's memory; the
     // parent's thread is suspended until the child has left both, and uses neither meanwhile. With CLONE_PIDFD the kernel
-    // writes one descriptor to `pidfd`.
+    // writes one number to `pidfd`.
     let pid = unsafe {
         libc::clone(
             child,
             stack.top(),
             flags,
-            (&raw mut shared).cast::<c_void>(),
-            &raw mut pidfd,
+            for_child.cast::<c_void>(),
+            &raw mut (*for_child).pidfd,
         )
     };
     let errno = Errno::last();
@@ -231,8 +234,15 @@ fn start(command: &Command<'_>, image: &Image) -> Result<Process, Failure> {
             errno,
         });
     }
+    if shared.pidfd < 0 {
+        wait::collect_unexecuted(pid);
+        return Err(Failure {
+            stage: Stage::Clone,
+            errno: Errno(libc::ENOSYS),
+        });
+    }
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    let pidfd = unsafe { OwnedFd::from_raw_fd(shared.pidfd) };
     if let Some(failure) = shared.failure {
         wait::collect(pidfd.as_fd());
         return Err(failure);
@@ -244,6 +254,10 @@ fn start(command: &Command<'_>, image: &Image) -> Result<Process, Failure> {
 extern "C" fn child(shared: *mut c_void) -> c_int {
     // SAFETY: the parent passes a pointer to a `Shared` that it does not touch until this process has left its memory.
     let shared = unsafe { &mut *shared.cast::<Shared>() };
+    // A kernel before 5.2 ignores the flag. A child without a pidfd could not be held on to, so it goes no further.
+    if shared.pidfd < 0 {
+        raw::exit(127);
+    }
     // SAFETY: the parent made the plan from values that outlive its suspension, and blocked all signals; without CLONE_FILES
     // and CLONE_SIGHAND the tables of descriptors and of dispositions are this process's own.
     let Err(failure) = unsafe { steps::run(&shared.plan) };

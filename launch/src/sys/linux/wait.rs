@@ -56,6 +56,12 @@ pub(super) fn collect(pidfd: BorrowedFd<'_>) {
     while let Err(Errno(libc::EINTR)) = raw::wait_pidfd(pidfd.as_raw_fd(), libc::WEXITED | libc::__WALL) {}
 }
 
+/// Waits for a child that has no pidfd and ends without executing anything. It was created to end without a signal, so that only
+/// a wait that asks for such children (`__WALL`) collects it, and its number is its own until then.
+pub(super) fn collect_unexecuted(pid: libc::pid_t) {
+    while raw::wait_pid(pid, libc::__WALL) == Err(Errno(libc::EINTR)) {}
+}
+
 /// What the kernel keeps of a process that was collected, for those who hold a pidfd of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Record {

@@ -1,0 +1,130 @@
+//! Our side: the guest component, run by wasmtime with the host crate, as an embedder would.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use childproof_host::policy::{Arguments, Grant, Limits, LoadOptions, Policy};
+use childproof_host::{ProcessCtx, ProcessCtxView, Proposal};
+use tokio::runtime::{Builder, Runtime};
+use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// What the guest may run. `mark` is the moment at which the memory is looked at.
+const PROGRAMS: [(&str, &str); 5] = [
+    ("true", "true"),
+    ("cat", "cat"),
+    ("head", "head"),
+    ("wc", "wc"),
+    ("mark", "true"),
+];
+
+struct State {
+    wasi: WasiCtx,
+    process: ProcessCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// The guest, ready to be instantiated.
+pub(crate) struct Guests {
+    pub(crate) runtime: Runtime,
+    engine: Engine,
+    guest: CommandPre<State>,
+}
+
+impl Guests {
+    /// Builds and compiles the guest.
+    pub(crate) fn build() -> Result<Self> {
+        let file = xtask::build::guest("bench-guest")?;
+        let engine = Engine::default();
+        let component = Component::from_file(&engine, &file).map_err(anyhow::Error::from)?;
+        let mut linker = Linker::<State>::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        childproof_host::p2::add_to_linker_async(&mut linker, |state| ProcessCtxView {
+            ctx: &state.process,
+            table: &mut state.table,
+        })?;
+        let guest = CommandPre::new(linker.instantiate_pre(&component)?)?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { runtime, engine, guest })
+    }
+
+    /// Runs the guest once; the answer is the time it took for the work, in nanoseconds.
+    pub(crate) fn run(&self, work: &str, times: usize, size: usize) -> Result<f64> {
+        self.run_marked(work, times, size, || {})
+    }
+
+    /// The same, and calls `mark` whenever the guest asks for it.
+    pub(crate) fn run_marked(
+        &self,
+        work: &str,
+        times: usize,
+        size: usize,
+        mark: impl Fn() + Send + Sync + 'static,
+    ) -> Result<f64> {
+        let mark = Arc::new(mark);
+        let process = ProcessCtx::builder(policy()?)
+            .hook(move |proposal: &Proposal<'_>| {
+                if proposal.grant == "mark" {
+                    mark();
+                }
+                Ok(())
+            })
+            .build();
+        let stdout = MemoryOutputPipe::new(1024);
+        let wasi = WasiCtx::builder()
+            .args(&["bench-guest", work, &times.to_string(), &size.to_string()])
+            .stdout(stdout.clone())
+            .inherit_stderr()
+            .build();
+        let mut store = Store::new(
+            &self.engine,
+            State {
+                wasi,
+                process,
+                table: ResourceTable::new(),
+            },
+        );
+        let ended = self.runtime.block_on(async {
+            let guest = self.guest.instantiate_async(&mut store).await?;
+            guest.wasi_cli_run().call_run(&mut store).await
+        })?;
+        if ended.is_err() {
+            bail!("the guest failed at {work}");
+        }
+        let printed = String::from_utf8(stdout.contents().to_vec())?;
+        printed
+            .trim()
+            .parse()
+            .with_context(|| format!("the guest printed {printed:?}"))
+    }
+}
+
+fn policy() -> Result<childproof_host::policy::LoadedPolicy> {
+    let limits = Limits {
+        live: Some(2_000),
+        capture: Some(1 << 30),
+        ..Limits::default()
+    };
+    let policy = PROGRAMS
+        .into_iter()
+        .fold(Policy::new().limits(limits), |policy, (name, program)| {
+            policy.grant(name, Grant::program(program).args(Arguments::Any))
+        });
+    let path = std::env::var_os("PATH");
+    Ok(policy.load(&LoadOptions {
+        search_path: path.as_deref(),
+        ..LoadOptions::default()
+    })?)
+}

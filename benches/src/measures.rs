@@ -1,0 +1,151 @@
+//! What is measured.
+
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::guest::Guests;
+use crate::report::{Figures, Measure};
+use crate::{memory, native};
+
+const MIB: usize = 1 << 20;
+const GIB: usize = 1 << 30;
+
+pub(crate) const ALL: &[Measure] = &[
+    Measure {
+        name: "spawn/p2-vs-tokio",
+        run: spawn,
+    },
+    Measure {
+        name: "spawn/host-4GiB-vs-20MiB",
+        run: spawn_from_a_large_host,
+    },
+    Measure {
+        name: "stream-read/p2-vs-tokio",
+        run: stream_read,
+    },
+    Measure {
+        name: "stream-write/p2-vs-tokio",
+        run: stream_write,
+    },
+    Measure {
+        name: "communicate/p2-vs-tokio",
+        run: communicate,
+    },
+    Measure {
+        name: "communicate-call/p2-vs-tokio",
+        run: communicate_call,
+    },
+    Measure {
+        name: "pipeline/p2-vs-shell",
+        run: pipeline,
+    },
+    Measure {
+        name: "concurrent-200/p2-vs-tokio",
+        run: concurrent,
+    },
+    Measure {
+        name: "memory/host-KiB-per-live-child",
+        run: memory::measure,
+    },
+    Measure {
+        name: "startup/run-vs-python",
+        run: startup,
+    },
+];
+
+/// Starts `true` and waits for it; the figures are for one of them.
+fn spawn(guests: &Guests) -> Result<Figures> {
+    const TIMES: usize = 100;
+    let each = |total: f64| total / TIMES as f64;
+    Figures::interleaved(
+        15,
+        || guests.run("spawn", TIMES, 0).map(each),
+        || guests.runtime.block_on(native::spawn(TIMES)).map(each),
+    )
+}
+
+/// The same for a host that holds 4 GiB, against itself without them.
+fn spawn_from_a_large_host(guests: &Guests) -> Result<Figures> {
+    const TIMES: usize = 100;
+    let each = |total: f64| total / TIMES as f64;
+    Figures::interleaved(
+        7,
+        || {
+            let held = black_box(vec![1_u8; 4 * GIB]);
+            let took = guests.run("spawn", TIMES, 0).map(each);
+            drop(held);
+            took
+        },
+        || guests.run("spawn", TIMES, 0).map(each),
+    )
+}
+
+fn stream_read(guests: &Guests) -> Result<Figures> {
+    Figures::interleaved(
+        7,
+        || guests.run("read", 1, GIB),
+        || guests.runtime.block_on(native::read(GIB)),
+    )
+}
+
+fn stream_write(guests: &Guests) -> Result<Figures> {
+    Figures::interleaved(
+        7,
+        || guests.run("write", 1, GIB),
+        || guests.runtime.block_on(native::write(GIB)),
+    )
+}
+
+/// 64 MiB through `cat`, pumped by the guest.
+fn communicate(guests: &Guests) -> Result<Figures> {
+    let peer = || guests.runtime.block_on(native::communicate(3, 64 * MIB));
+    Figures::interleaved(9, || guests.run("communicate", 3, 64 * MIB), peer)
+}
+
+/// 64 MiB through `cat`, in one call to the host.
+fn communicate_call(guests: &Guests) -> Result<Figures> {
+    let peer = || guests.runtime.block_on(native::communicate(3, 64 * MIB));
+    Figures::interleaved(9, || guests.run("communicate-call", 3, 64 * MIB), peer)
+}
+
+/// 1 GiB through three processes.
+fn pipeline(guests: &Guests) -> Result<Figures> {
+    Figures::interleaved(
+        7,
+        || guests.run("pipeline", 1, GIB),
+        || guests.runtime.block_on(native::pipeline(GIB)),
+    )
+}
+
+/// 200 processes at once, 256 KiB from each.
+fn concurrent(guests: &Guests) -> Result<Figures> {
+    let peer = || guests.runtime.block_on(native::concurrent(200, 256 << 10));
+    Figures::interleaved(15, || guests.run("concurrent", 200, 256 << 10), peer)
+}
+
+/// Whole commands that start `true`: a guest, compiled before, and a Python script.
+fn startup(_: &Guests) -> Result<Figures> {
+    let childproof = command_line()?;
+    let guest = xtask::build::guest("bench-guest")?;
+    let ours = || {
+        let mut command = Command::new(&childproof);
+        command
+            .args(["run", "--allow", "true"])
+            .arg(&guest)
+            .args(["spawn", "1", "0"]);
+        native::command(&mut command)
+    };
+    let peer = || {
+        let mut command = Command::new("python3");
+        native::command(command.args(["-c", "import subprocess; subprocess.run(['true'], check=True)"]))
+    };
+    Figures::interleaved(25, ours, peer)
+}
+
+/// The command `childproof`, as it is released.
+fn command_line() -> Result<PathBuf> {
+    xtask::build::release("childproof-cli", "childproof").context("cannot build the command childproof")
+}

@@ -1,0 +1,47 @@
+//! The project's own chores: what `cargo demo`, `cargo xtask` and the continuous integration do.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`build`] | calling cargo, and adding the guests' target |
+//! | [`demo`] | the example `repo-report`, from source to report |
+//! | [`deny`] | licenses, sources and duplicates of the dependencies, by `deny.toml` |
+//! | [`readme`] | what the README says: its blocks, and running its commands |
+//! | [`wit`] | the vendored WIT of WASI |
+
+#![forbid(unsafe_code)]
+
+pub mod build;
+pub mod demo;
+pub mod deny;
+pub mod readme;
+pub mod wit;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use cargo_metadata::{CargoOpt, Metadata, MetadataCommand};
+
+/// The directory of the workspace.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// What cargo says about the workspace and everything it depends on.
+///
+/// # Errors
+///
+/// When cargo fails, which it explains on standard error; when `Cargo.lock` is not up to date.
+pub fn metadata() -> Result<Metadata> {
+    MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .features(CargoOpt::AllFeatures)
+        .other_options(["--locked".to_owned()])
+        .exec()
+        .context("cargo metadata failed")
+}
+
+/// The README: its Rust blocks are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
