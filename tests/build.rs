@@ -15,7 +15,14 @@ fn main() {
     let tests = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     let workspace = tests.parent().expect("the package lies in the workspace");
     let out = PathBuf::from(variable("OUT_DIR"));
-    for input in ["tests/guests", "guest-sdk/src", "guest-sdk/Cargo.toml", "wit", "Cargo.toml", "Cargo.lock"] {
+    for input in [
+        "tests/guests",
+        "guest-sdk/src",
+        "guest-sdk/Cargo.toml",
+        "wit",
+        "Cargo.toml",
+        "Cargo.lock",
+    ] {
         println!("cargo::rerun-if-changed={}", workspace.join(input).display());
     }
 
@@ -27,7 +34,10 @@ fn main() {
     let guests = guests(&tests.join("guests/src/bin"));
     for guest in &guests {
         let component = directory.join(format!("{guest}.wasm"));
-        assert!(component.is_file(), "{guest}.rs is no bin of tests/guests/Cargo.toml: add it to the list there");
+        assert!(
+            component.is_file(),
+            "{guest}.rs is no bin of tests/guests/Cargo.toml: add it to the list there"
+        );
     }
     fs::write(out.join("guests.rs"), listing(&directory, &guests)).expect("OUT_DIR can be written to");
 }
@@ -42,7 +52,12 @@ fn guests(directory: &Path) -> Vec<String> {
     let mut guests: Vec<String> = entries
         .map(|entry| entry.expect("the guests can be listed").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .map(|path| path.file_stem().expect("a file has a name").to_string_lossy().into_owned())
+        .map(|path| {
+            path.file_stem()
+                .expect("a file has a name")
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     guests.sort();
     guests
@@ -62,27 +77,45 @@ fn listing(directory: &Path, guests: &[String]) -> String {
 
 /// Adds the guests' target to the toolchain if it is missing.
 fn have_target() {
-    let libraries = Command::new(variable("RUSTC")).args(["--print", "target-libdir", "--target", TARGET]).output();
+    let libraries = Command::new(variable("RUSTC"))
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output();
     let libraries = libraries.expect("the compiler runs").stdout;
     if Path::new(String::from_utf8_lossy(&libraries).trim()).is_dir() {
         return;
     }
     let added = Command::new("rustup").args(["target", "add", TARGET]).status();
     if !added.is_ok_and(|status| status.success()) {
-        fail(&format!("the guests of the test suite need the target {TARGET}: run `rustup target add {TARGET}`"));
+        fail(&format!(
+            "the guests of the test suite need the target {TARGET}: run `rustup target add {TARGET}`"
+        ));
     }
 }
 
 fn build(workspace: &Path, target_dir: &Path) {
     let mut cargo = Command::new(variable("CARGO"));
     cargo
-        .args(["build", "--locked", "--release", "--package", "childproof-test-guests", "--bins", "--target", TARGET])
+        .args([
+            "build",
+            "--locked",
+            "--release",
+            "--package",
+            "childproof-test-guests",
+            "--bins",
+            "--target",
+            TARGET,
+        ])
         .arg("--target-dir")
         .arg(target_dir)
         .current_dir(workspace);
     // What the outer build was told about its own target is not for this one.
-    for name in ["CARGO_BUILD_TARGET", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_WRAPPER"]
-    {
+    for name in [
+        "CARGO_BUILD_TARGET",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTFLAGS",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTC_WRAPPER",
+    ] {
         cargo.env_remove(name);
     }
     let output = cargo.output().expect("cargo runs");

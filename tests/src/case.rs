@@ -103,7 +103,9 @@ impl Case {
 
     /// Adds the grants of programs by their own names, with all arguments.
     pub fn grants(self, names: &[&str]) -> Self {
-        names.iter().fold(self, |case, name| case.grant(name, programs::grant(name)))
+        names
+            .iter()
+            .fold(self, |case, name| case.grant(name, programs::grant(name)))
     }
 
     /// Sets the limits of the guest.
@@ -180,7 +182,11 @@ impl Case {
     #[track_caller]
     pub fn exits(self, code: i32) -> Outcome {
         let outcome = self.run();
-        assert!(matches!(outcome.end, End::Exit(actual) if actual == code), "{}", outcome.report());
+        assert!(
+            matches!(outcome.end, End::Exit(actual) if actual == code),
+            "{}",
+            outcome.report()
+        );
         outcome
     }
 
@@ -212,6 +218,7 @@ impl Case {
     }
 
     fn run_here(mut self, stdout: MemoryOutputPipe, stderr: MemoryOutputPipe) -> Outcome {
+        let component = engine::component(self.guest);
         let record = Record::default();
         let stop = Stop::default();
         let own_stdout = tempfile::tempfile().expect("a file for what processes print");
@@ -222,19 +229,28 @@ impl Case {
             before();
         }
 
-        let mut store = Store::new(&ENGINE, State { wasi, process, table: ResourceTable::new() });
+        let mut store = Store::new(
+            &ENGINE,
+            State {
+                wasi,
+                process,
+                table: ResourceTable::new(),
+            },
+        );
         store.set_epoch_deadline(1);
         let stopped = stop.clone();
         store.epoch_deadline_callback(move |_| match stopped.was_called() {
             true => Err(wasmtime::Error::msg("stopped by the test")),
             false => Ok(UpdateDeadline::Continue(1)),
         });
-        let component = engine::component(self.guest);
         // It lives until all processes have ended: their ends are observed by its tasks.
         let runtime;
         let result = match self.flavour {
             Flavour::P2Async => {
-                runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+                runtime = tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(1)
+                    .enable_all()
+                    .build();
                 let runtime = runtime.as_ref().expect("a runtime");
                 runtime.block_on(async {
                     let result = tokio::select! {
@@ -271,7 +287,10 @@ impl Case {
             writable: !self.read_only,
         }];
         let path = std::env::var_os("PATH");
-        let options = LoadOptions { search_path: path.as_deref(), preopens: &preopens };
+        let options = LoadOptions {
+            search_path: path.as_deref(),
+            preopens: &preopens,
+        };
         let policy = self.policy.load(&options).expect("the policy can be loaded");
         let preopen = Preopen::open(self.data.path(), DATA, !self.read_only).expect("the guest's directory");
         let (record, stop, stop_at) = (record.clone(), stop.clone(), self.stop_at.take());
@@ -296,11 +315,18 @@ impl Case {
     }
 
     fn wasi_ctx(&mut self, stdout: MemoryOutputPipe, stderr: MemoryOutputPipe) -> WasiCtx {
-        let permissions = if self.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+        let permissions = if self.read_only {
+            FsPerms::ReadOnly
+        } else {
+            FsPerms::ReadWrite
+        };
         let mut wasi = WasiCtx::builder();
         wasi.arg(self.guest).args(&self.args).env("RUST_BACKTRACE", "0");
-        wasi.stdin(MemoryInputPipe::new(std::mem::take(&mut self.stdin))).stdout(stdout).stderr(stderr);
-        wasi.preopened_dir(self.data.path(), DATA, permissions).expect("the guest's directory");
+        wasi.stdin(MemoryInputPipe::new(std::mem::take(&mut self.stdin)))
+            .stdout(stdout)
+            .stderr(stderr);
+        wasi.preopened_dir(self.data.path(), DATA, permissions)
+            .expect("the guest's directory");
         wasi.build()
     }
 }
@@ -339,6 +365,8 @@ fn end(result: wasmtime::Result<Result<(), ()>>) -> End {
 
 fn contents(mut file: File) -> Vec<u8> {
     let mut contents = Vec::new();
-    file.rewind().and_then(|()| file.read_to_end(&mut contents)).expect("what processes print can be read");
+    file.rewind()
+        .and_then(|()| file.read_to_end(&mut contents))
+        .expect("what processes print can be read");
     contents
 }

@@ -28,12 +28,18 @@ pub(crate) struct State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 fn process(state: &mut State) -> ProcessCtxView<'_> {
-    ProcessCtxView { ctx: &state.process, table: &mut state.table }
+    ProcessCtxView {
+        ctx: &state.process,
+        table: &mut state.table,
+    }
 }
 
 pub(crate) static ENGINE: LazyLock<Engine> = LazyLock::new(|| engine().expect("an engine of the suite"));
@@ -41,7 +47,13 @@ pub(crate) static ENGINE: LazyLock<Engine> = LazyLock::new(|| engine().expect("a
 fn engine() -> anyhow::Result<Engine> {
     // A thousand processes with two pipes each are more than the limit that a shell commonly sets.
     let descriptors = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: descriptors.maximum, ..descriptors })?;
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: descriptors.maximum,
+            ..descriptors
+        },
+    )?;
     let mut cache = CacheConfig::new();
     cache.with_directory(Path::new(env!("OUT_DIR")).join("wasmtime-cache"));
     let mut config = Config::new();
@@ -53,7 +65,12 @@ fn engine() -> anyhow::Result<Engine> {
 pub(crate) fn component(guest: &str) -> Component {
     type Slot = Arc<OnceLock<Component>>;
     static COMPONENTS: LazyLock<Mutex<HashMap<String, Slot>>> = LazyLock::new(Mutex::default);
-    let slot = COMPONENTS.lock().expect("nobody panics with it").entry(guest.to_owned()).or_default().clone();
+    let slot = COMPONENTS
+        .lock()
+        .expect("nobody panics with it")
+        .entry(guest.to_owned())
+        .or_default()
+        .clone();
     // Whoever comes second waits for the first instead of compiling it once more.
     slot.get_or_init(|| {
         let path = Path::new(crate::COMPONENTS).join(format!("{guest}.wasm"));

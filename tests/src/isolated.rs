@@ -13,9 +13,15 @@ pub fn isolated(name: &str, body: impl FnOnce()) {
         return body();
     }
     let this = env::current_exe().expect("a process knows its program");
-    let output = Command::new(this).args([name, "--exact", "--nocapture"]).env(ONLY, name).output();
+    let output = Command::new(this)
+        .args([name, "--exact", "--nocapture"])
+        .env(ONLY, name)
+        .output();
     let output = output.expect("the test can be run once more");
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}\n{stderr}");
+    assert!(
+        output.status.success() && stdout.contains("1 passed"),
+        "{stdout}\n{stderr}"
+    );
 }

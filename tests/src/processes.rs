@@ -35,7 +35,13 @@ impl Record {
         let mut recorded = self.lock();
         if let AuditEvent::Started { id, pid, .. } = event {
             // The host has not collected it yet, so the number is its own.
-            recorded.processes.insert(*id, Identity { pid: *pid, start: start_of(*pid).expect("it was started") });
+            recorded.processes.insert(
+                *id,
+                Identity {
+                    pid: *pid,
+                    start: start_of(*pid).expect("it was started"),
+                },
+            );
         }
         recorded.events.push(event.clone());
         self.0.1.notify_all();
@@ -57,7 +63,11 @@ impl Record {
                 break;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "{guest}: {ends} of {} processes were reported as ended", recorded.processes.len());
+            assert!(
+                !left.is_zero(),
+                "{guest}: {ends} of {} processes were reported as ended",
+                recorded.processes.len()
+            );
             recorded = self.0.1.wait_timeout(recorded, left).expect("nobody panics with it").0;
         }
         let processes: Vec<Identity> = recorded.processes.values().copied().collect();
@@ -65,7 +75,11 @@ impl Record {
         for process in processes {
             // The collection of a child is no event that another thread could wait for.
             while start_of(process.pid) == Some(process.start) {
-                assert!(Instant::now() < deadline, "{guest}: a process is left: {:?}", state_of(process.pid));
+                assert!(
+                    Instant::now() < deadline,
+                    "{guest}: a process is left: {:?}",
+                    state_of(process.pid)
+                );
                 std::thread::yield_now();
             }
         }

@@ -10,12 +10,16 @@ use childproof_host::policy::{Arguments, Grant};
 pub fn program(name: &str) -> PathBuf {
     if name == "python3" {
         // What PATH has may be a launcher that needs an environment of its own.
-        let asked = Command::new(name).args(["-c", "import sys; print(sys.executable)"]).output();
+        let asked = Command::new(name)
+            .args(["-c", "import sys; print(sys.executable)"])
+            .output();
         let asked = asked.unwrap_or_else(|error| panic!("the suite needs {name}: {error}"));
         return PathBuf::from(String::from_utf8_lossy(&asked.stdout).trim());
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).map(|directory| directory.join(name)).find(|path| is_program(path));
+    let found = env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|path| is_program(path));
     found.unwrap_or_else(|| panic!("the suite needs {name}: install it, or put its directory into PATH"))
 }
 

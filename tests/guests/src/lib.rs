@@ -31,7 +31,12 @@ pub fn piped(script: &str) -> Command {
 /// What a script prints.
 pub fn printed(script: &str) -> String {
     let output = piped(script).output().expect("the shell starts");
-    assert!(output.status.success(), "{script}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{script}: {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).expect("the script prints text")
 }
 
@@ -49,14 +54,20 @@ pub fn sleeper() -> Child {
 /// A process that copies its input to its output.
 pub fn cat() -> Child {
     let mut command = run("cat");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cat starts")
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("cat starts")
 }
 
 /// The error of the interface behind an error of the SDK.
 #[track_caller]
 pub fn cause<T: std::fmt::Debug>(result: io::Result<T>) -> Error {
     let error = result.expect_err("this must fail");
-    Error::of(&error).unwrap_or_else(|| panic!("not an error of the interface: {error:?}")).clone()
+    Error::of(&error)
+        .unwrap_or_else(|| panic!("not an error of the interface: {error:?}"))
+        .clone()
 }
 
 /// The field that an error names as refused by the policy.
@@ -95,16 +106,24 @@ pub fn until<T>(mut answer: impl FnMut() -> Option<T>) -> T {
 /// A program without arguments and with a pipe for each of its streams.
 pub fn run_piped(program: &str) -> Command {
     let mut command = Command::new(program);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
 /// Bytes that differ from those around them, so that a lost or swapped block shows.
 pub fn pattern(len: usize) -> Vec<u8> {
-    (0..len).map(|index| (index ^ (index >> 8) ^ (index >> 16)) as u8).collect()
+    (0..len)
+        .map(|index| (index ^ (index >> 8) ^ (index >> 16)) as u8)
+        .collect()
 }
 
 /// The same in letters.
 pub fn pattern_text(len: usize) -> String {
-    pattern(len).into_iter().map(|byte| char::from(b'a' + byte % 26)).collect()
+    pattern(len)
+        .into_iter()
+        .map(|byte| char::from(b'a' + byte % 26))
+        .collect()
 }

@@ -19,8 +19,8 @@ mod generated {
 }
 
 pub use generated::childproof::process::types::*;
-pub use generated::wasi::filesystem::types::{DescriptorFlags, OpenFlags, PathFlags};
 pub use generated::wasi::filesystem::preopens;
+pub use generated::wasi::filesystem::types::{DescriptorFlags, OpenFlags, PathFlags};
 pub use generated::wasi::io::poll::{Pollable, poll};
 pub use generated::wasi::io::streams::{InputStream, OutputStream, StreamError};
 
@@ -32,4 +32,8 @@ pub fn sh(script: &str) -> Command {
 }
 
 /// Options of `communicate` that leave everything to the policy.
-pub const DEFAULTS: CommunicateOptions = CommunicateOptions { timeout: None, output_limit: None, drain: None };
+pub const DEFAULTS: CommunicateOptions = CommunicateOptions {
+    timeout: None,
+    output_limit: None,
+    drain: None,
+};

@@ -18,9 +18,17 @@ crate::succeed! {
 }
 
 pub(crate) fn row16_an_output_cap_carries_what_was_read(case: Case) {
-    case.limits(Limits { capture: Some(250_000), ..Limits::default() }).succeeds();
+    case.limits(Limits {
+        capture: Some(250_000),
+        ..Limits::default()
+    })
+    .succeeds();
 }
 
 pub(crate) fn row19_a_drain_deadline_ends_communicate(case: Case) {
-    case.limits(Limits { drain: Some(Duration::from_millis(50)), ..Limits::default() }).succeeds();
+    case.limits(Limits {
+        drain: Some(Duration::from_millis(50)),
+        ..Limits::default()
+    })
+    .succeeds();
 }

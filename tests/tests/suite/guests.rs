@@ -28,11 +28,25 @@ pub(crate) fn guest_spawns_for_ever(case: Case) {
         AuditEvent::Refused { .. } => refusals.fetch_add(1, Ordering::Relaxed) == 1_000,
         _ => false,
     };
-    let outcome = case.limits(Limits { live: Some(20), ..Limits::default() }).stop_at(enough).traps();
-    let started = outcome.events.iter().filter(|event| matches!(event, AuditEvent::Started { .. })).count();
+    let outcome = case
+        .limits(Limits {
+            live: Some(20),
+            ..Limits::default()
+        })
+        .stop_at(enough)
+        .traps();
+    let started = outcome
+        .events
+        .iter()
+        .filter(|event| matches!(event, AuditEvent::Started { .. }))
+        .count();
     assert_eq!(started, 20);
 }
 
 pub(crate) fn guest_has_a_thousand_children(case: Case) {
-    case.limits(Limits { live: Some(1_000), ..Limits::default() }).succeeds();
+    case.limits(Limits {
+        live: Some(1_000),
+        ..Limits::default()
+    })
+    .succeeds();
 }

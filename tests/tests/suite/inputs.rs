@@ -18,7 +18,9 @@ pub(crate) fn row34_path_never_decides(case: Case) {
     let impostor = "#!/bin/sh\necho the impostor\n";
     write_program(case.data(), "cat", impostor);
     let impostors = case.data().to_str().unwrap().to_owned();
-    case.grant("cat", grant("cat").env_allow("PATH")).arg(impostors).succeeds();
+    case.grant("cat", grant("cat").env_allow("PATH"))
+        .arg(impostors)
+        .succeeds();
 }
 
 pub(crate) fn row35_what_is_missing_is_named(case: Case) {
@@ -46,11 +48,14 @@ pub(crate) fn row36_the_environment_starts_empty(case: Case) {
         .env_allow("A")
         .env_allow("MY_*")
         .env_allow_matching("NUMBER", "[0-9]+");
-    case.grant("cat", cat).grant("sh", grant("sh").env_allow("*")).succeeds();
+    let sh = ["B*", "G*", "I*", "L*", "P*"]
+        .into_iter()
+        .fold(grant("sh"), |sh, names| sh.env_allow(names));
+    case.grant("cat", cat).grant("sh", sh).succeeds();
 }
 
 pub(crate) fn row37_what_no_process_can_be_given(case: Case) {
-    case.grant("sh", grant("sh").env_allow("*").argv0(true)).succeeds();
+    case.grant("sh", grant("sh").env_allow("K*").argv0(true)).succeeds();
 }
 
 pub(crate) fn row38_too_much_is_said_so(case: Case) {
@@ -64,7 +69,10 @@ pub(crate) fn row39_argv0_where_the_policy_allows_it(case: Case) {
 pub(crate) fn row40_a_busy_program_is_named(case: Case) {
     let programs = tempfile::tempdir().unwrap();
     let busy = write_program(programs.path(), "busy", fs::read(program("true")).unwrap());
-    let writer = fs::OpenOptions::new().write(true).open(programs.path().join("busy")).unwrap();
+    let writer = fs::OpenOptions::new()
+        .write(true)
+        .open(programs.path().join("busy"))
+        .unwrap();
     case.grant("busy", busy).succeeds();
     drop(writer);
 }
@@ -75,7 +83,14 @@ pub(crate) fn row40_no_descriptor_left_is_named(case: Case) {
         let lower = || {
             let open = fs::read_dir("/proc/self/fd").unwrap().count() as u64;
             let limit = getrlimit(Resource::Nofile);
-            setrlimit(Resource::Nofile, Rlimit { current: Some(open + 60), ..limit }).unwrap();
+            setrlimit(
+                Resource::Nofile,
+                Rlimit {
+                    current: Some(open + 60),
+                    ..limit
+                },
+            )
+            .unwrap();
         };
         case.before(lower).succeeds();
     });

@@ -15,7 +15,9 @@ pub(crate) fn policy_argument_forms(case: Case) {
     let formed = Grant::program(program("true"))
         .form(["log".into(), "--oneline".into(), Word::regex("-n[0-9]{1,4}").optional()])
         .form(["show".into(), Word::path().repeat(1, None)]);
-    case.grant("formed", formed).grant("bare", Grant::program(program("true"))).succeeds();
+    case.grant("formed", formed)
+        .grant("bare", Grant::program(program("true")))
+        .succeeds();
 }
 
 pub(crate) fn policy_signals(case: Case) {
@@ -31,8 +33,15 @@ pub(crate) fn policy_hook_refuses(case: Case) {
     let refused = |event: &&AuditEvent| matches!(event, AuditEvent::Refused { .. });
     let refusals: Vec<_> = outcome.events.iter().filter(refused).collect();
     match refusals[..] {
-        [AuditEvent::Refused { grant, reason, rule, .. }] => {
-            assert_eq!((grant.as_str(), reason.as_str(), rule.as_str()), ("sh", "not on a Sunday", "hook"));
+        [
+            AuditEvent::Refused {
+                grant, reason, rule, ..
+            },
+        ] => {
+            assert_eq!(
+                (grant.as_str(), reason.as_str(), rule.as_str()),
+                ("sh", "not on a Sunday", "hook")
+            );
         }
         _ => panic!("{refusals:#?}"),
     }
@@ -42,7 +51,10 @@ pub(crate) fn policy_audit_tells_all(case: Case) {
     let programs = tempfile::tempdir().unwrap();
     let missing = write_program(programs.path(), "script", "#!/nowhere/interpreter\n");
     let bare = Grant::program(program("true"));
-    let outcome = case.grant("bare", bare).grant("interpreter-missing", missing).succeeds();
+    let outcome = case
+        .grant("bare", bare)
+        .grant("interpreter-missing", missing)
+        .succeeds();
     let told: Vec<String> = outcome.events.iter().map(brief).collect();
     let expected = [
         "1 granted sh",
@@ -72,7 +84,13 @@ fn brief(event: &AuditEvent) -> String {
             assert!(program.is_absolute());
             format!("{id} granted {grant}")
         }
-        AuditEvent::Refused { grant, field, reason, rule, .. } => {
+        AuditEvent::Refused {
+            grant,
+            field,
+            reason,
+            rule,
+            ..
+        } => {
             assert!(!reason.is_empty() && !rule.is_empty());
             format!("refused {grant}: {field}")
         }
@@ -84,7 +102,15 @@ fn brief(event: &AuditEvent) -> String {
             assert_ne!(*pid, 0);
             format!("{id} started {grant}")
         }
-        AuditEvent::Ended { id, grant, status, by, user_us, system_us, .. } => {
+        AuditEvent::Ended {
+            id,
+            grant,
+            status,
+            by,
+            user_us,
+            system_us,
+            ..
+        } => {
             assert!(user_us.is_some() && system_us.is_some());
             format!("{id} ended {grant}: {status} by {by}")
         }

@@ -18,7 +18,11 @@ crate::succeed! {
 pub(crate) fn row27_sigpipe_is_at_its_default(case: Case) {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
-    assert_ne!(u64::from_str_radix(ignored.trim(), 16).unwrap(), 0, "the host ignores SIGPIPE, as Rust has it");
+    assert_ne!(
+        u64::from_str_radix(ignored.trim(), 16).unwrap(),
+        0,
+        "the host ignores SIGPIPE, as Rust has it"
+    );
     case.grants(&["yes"]).succeeds();
 }
 
@@ -37,7 +41,10 @@ pub(crate) fn row31_failed_spawns_leak_nothing(case: Case) {
         let counts = Arc::new(Mutex::new(Vec::new()));
         let counter = counts.clone();
         let count = move |_: &Proposal<'_>| {
-            counter.lock().unwrap().push(fs::read_dir("/proc/self/fd").unwrap().count());
+            counter
+                .lock()
+                .unwrap()
+                .push(fs::read_dir("/proc/self/fd").unwrap().count());
             Ok(())
         };
         let programs = tempfile::tempdir().unwrap();

@@ -21,7 +21,10 @@ pub(crate) fn row41_the_guests_own_streams(case: Case) {
     stdin.rewind().unwrap();
     let no_stdout = grant("true").inherit([StdStream::Stderr]);
     let outcome = case.processes_stdin(stdin).grant("no-stdout", no_stdout).succeeds();
-    assert_eq!(String::from_utf8_lossy(&outcome.inherited_stdout), "given by the host\nmore\n");
+    assert_eq!(
+        String::from_utf8_lossy(&outcome.inherited_stdout),
+        "given by the host\nmore\n"
+    );
     assert_eq!(String::from_utf8_lossy(&outcome.inherited_stderr), "error\n");
 }
 

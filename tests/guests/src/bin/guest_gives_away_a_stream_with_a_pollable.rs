@@ -14,5 +14,8 @@ fn main() {
     reader.stdout(StdoutTarget::Piped);
     let reader = reader.spawn().unwrap();
     drop(pollable);
-    assert_eq!(reader.communicate(None, raw::DEFAULTS).unwrap().stdout.unwrap(), b"text\n");
+    assert_eq!(
+        reader.communicate(None, raw::DEFAULTS).unwrap().stdout.unwrap(),
+        b"text\n"
+    );
 }

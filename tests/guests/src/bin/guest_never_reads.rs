@@ -5,7 +5,11 @@ use childproof_test_guests::run;
 
 fn main() {
     for _ in 0..10 {
-        let child = run("yes").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = run("yes")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         std::mem::forget(child);
     }
 }

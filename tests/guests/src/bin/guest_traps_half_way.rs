@@ -7,7 +7,11 @@ use childproof_test_guests::run;
 
 fn main() {
     let mut writer = run("yes").stdout(Stdio::piped()).spawn().unwrap();
-    let mut copier = run("cat").stdin(writer.stdout.take().unwrap()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut copier = run("cat")
+        .stdin(writer.stdout.take().unwrap())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     copier.stdout.as_mut().unwrap().read_exact(&mut [0; 1_000]).unwrap();
     panic!("half way");
 }

@@ -15,7 +15,11 @@ fn main() {
     another.wait().unwrap();
     drop(alive.pop());
     let single = run("single").arg("1000").spawn().unwrap();
-    assert_eq!(cause(run("single").arg("1000").spawn()), FULL, "the grant has one of its own");
+    assert_eq!(
+        cause(run("single").arg("1000").spawn()),
+        FULL,
+        "the grant has one of its own"
+    );
     assert!(run("true").status().unwrap().success());
     drop(single);
     assert!(run("single").arg("0").status().unwrap().success());

@@ -2,14 +2,27 @@
 
 use childproof_test_guests::{printed, run_piped};
 
+const PROGRAM: &str = "
+import errno
+bytearray(1 << 20)
+try:
+    bytearray(1 << 30)
+except MemoryError:
+    print('no memory')
+files = []
+try:
+    while len(files) < 64:
+        files.append(open('/dev/null'))
+except OSError as error:
+    if error.errno == errno.EMFILE:
+        print('no descriptor')
+";
+
 fn main() {
-    assert_eq!(printed("ulimit -n; ulimit -Hn"), "8\n8\n");
-    assert_eq!(printed("(exec 9< /dev/null) 2> /dev/null || echo refused"), "refused\n");
+    assert_eq!(printed("ulimit -n; ulimit -Hn"), "64\n64\n");
     assert_eq!(printed("ulimit -c"), "0\n", "nothing dumps core");
 
-    let mut python = run_piped("python3");
-    python.args(["-c", "bytearray(1 << 20)\ntry:\n bytearray(1 << 30)\nexcept MemoryError:\n print('no memory')"]);
-    let output = python.output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "no memory\n");
+    let output = run_piped("python3").args(["-c", PROGRAM]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "no memory\nno descriptor\n");
     assert!(output.status.success());
 }

@@ -8,7 +8,12 @@ fn main() {
         command.args(args);
         command
     };
-    for args in [&["log", "--oneline"][..], &["log", "--oneline", "-n7"], &["show", "file"], &["show", "new", "file"]] {
+    for args in [
+        &["log", "--oneline"][..],
+        &["log", "--oneline", "-n7"],
+        &["show", "file"],
+        &["show", "new", "file"],
+    ] {
         assert!(with(args).status().unwrap().success(), "{args:?}");
     }
     for (args, field) in [

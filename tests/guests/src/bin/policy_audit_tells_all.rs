@@ -9,7 +9,11 @@ fn main() {
     cause(run("unheard-of").spawn());
     cause(run("bare").arg("push").spawn());
     sleeper().stop(Duration::from_secs(60)).unwrap();
-    run("sleep").arg("1000").timeout(Duration::from_millis(20)).status().unwrap();
+    run("sleep")
+        .arg("1000")
+        .timeout(Duration::from_millis(20))
+        .status()
+        .unwrap();
     cause(run("interpreter-missing").spawn());
     drop(sleeper());
 }

@@ -3,12 +3,15 @@
 use std::io::Read;
 use std::time::Duration;
 
-use childproof::{Child, Signal, StoppedBy, Stdio};
+use childproof::{Child, Signal, Stdio, StoppedBy};
 use childproof_test_guests::{PATIENCE, refused, run};
 
 fn start() -> Child {
     let mut command = run("guarded");
-    command.args(["-c", "trap 'echo heard; exit 0' INT; echo ready; while :; do read line; done"]);
+    command.args([
+        "-c",
+        "trap 'echo heard; exit 0' INT; echo ready; while :; do read line; done",
+    ]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
     child
@@ -32,5 +35,8 @@ fn main() {
 
     // Without leave to ask, `stop` does not wait to kill.
     let stopped = start().stop(PATIENCE).unwrap();
-    assert_eq!((stopped.by, stopped.status.signal()), (StoppedBy::Kill, Some(Signal::Kill)));
+    assert_eq!(
+        (stopped.by, stopped.status.signal()),
+        (StoppedBy::Kill, Some(Signal::Kill))
+    );
 }

@@ -8,14 +8,24 @@ fn main() {
     let process = command.spawn().unwrap();
     let waiters: Vec<Pollable> = (0..50).map(|_| process.subscribe()).collect();
     let waiters: Vec<&Pollable> = waiters.iter().collect();
-    assert!(waiters.iter().all(|waiter| !waiter.ready()), "the process waits for its input");
+    assert!(
+        waiters.iter().all(|waiter| !waiter.ready()),
+        "the process waits for its input"
+    );
 
     drop(process.take_stdin());
     assert!(!poll(&waiters).is_empty());
-    assert_eq!(poll(&waiters).len(), waiters.len(), "what is ready once is ready for all");
+    assert_eq!(
+        poll(&waiters).len(),
+        waiters.len(),
+        "what is ready once is ready for all"
+    );
     for waiter in waiters {
         waiter.block();
-        assert!(matches!(process.try_wait().unwrap().unwrap().termination, Termination::Exited(6)));
+        assert!(matches!(
+            process.try_wait().unwrap().unwrap().termination,
+            Termination::Exited(6)
+        ));
     }
     // One that is made after the end is ready, too.
     assert!(process.subscribe().ready());

@@ -12,5 +12,8 @@ fn main() {
     assert!(!stdout.subscribe().ready(), "the grandchild holds the pipe open");
 
     drop(process);
-    assert!(matches!(stdout.blocking_read(1), Err(StreamError::Closed)), "the grandchild went with the process");
+    assert!(
+        matches!(stdout.blocking_read(1), Err(StreamError::Closed)),
+        "the grandchild went with the process"
+    );
 }

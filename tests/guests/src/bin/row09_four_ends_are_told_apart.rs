@@ -11,26 +11,45 @@ fn main() {
 
     for (name, signal) in [("SEGV", Signal::Segv), ("KILL", Signal::Kill), ("TERM", Signal::Term)] {
         let signaled = status_of(&format!("kill -{name} $$"));
-        assert_eq!((signaled.signal(), signaled.ended_by()), (Some(signal), EndedBy::Itself));
+        assert_eq!(
+            (signaled.signal(), signaled.ended_by()),
+            (Some(signal), EndedBy::Itself)
+        );
     }
 
-    let limited = run("sleep").arg("1000").timeout(Duration::from_millis(50)).status().unwrap();
-    assert_eq!((limited.signal(), limited.limit()), (Some(Signal::Kill), Some(Limit::WallTime)));
+    let limited = run("sleep")
+        .arg("1000")
+        .timeout(Duration::from_millis(50))
+        .status()
+        .unwrap();
+    assert_eq!(
+        (limited.signal(), limited.limit()),
+        (Some(Signal::Kill), Some(Limit::WallTime))
+    );
 
     let mut child = sleeper();
     child.kill().unwrap();
     let killed = child.wait().unwrap();
-    assert_eq!((killed.signal(), killed.ended_by()), (Some(Signal::Kill), EndedBy::Guest));
+    assert_eq!(
+        (killed.signal(), killed.ended_by()),
+        (Some(Signal::Kill), EndedBy::Guest)
+    );
 
     let mut child = sleeper();
     child.terminate().unwrap();
     let terminated = child.wait().unwrap();
-    assert_eq!((terminated.signal(), terminated.ended_by()), (Some(Signal::Term), EndedBy::Guest));
+    assert_eq!(
+        (terminated.signal(), terminated.ended_by()),
+        (Some(Signal::Term), EndedBy::Guest)
+    );
 
     let mut child = sleeper();
     child.send_signal(Signal::Usr1).unwrap();
     let signaled = child.wait().unwrap();
-    assert_eq!((signaled.signal(), signaled.ended_by()), (Some(Signal::Usr1), EndedBy::Guest));
+    assert_eq!(
+        (signaled.signal(), signaled.ended_by()),
+        (Some(Signal::Usr1), EndedBy::Guest)
+    );
 
     // One that catches the signal and exits has ended by itself.
     let mut command = sh("trap 'exit 5' TERM; echo ready; while :; do read line; done");

@@ -5,7 +5,10 @@ use childproof_test_guests::status_of;
 
 fn main() {
     let status = status_of("exec head -c 1000000 /dev/zero > large");
-    assert_eq!((status.signal(), status.ended_by()), (Some(Signal::Xfsz), EndedBy::Limit(Limit::FileSize)));
+    assert_eq!(
+        (status.signal(), status.ended_by()),
+        (Some(Signal::Xfsz), EndedBy::Limit(Limit::FileSize))
+    );
     assert!(std::fs::metadata("/data/large").unwrap().len() <= 65_536);
 
     assert!(status_of("head -c 1000 /dev/zero > small").success());

@@ -13,7 +13,10 @@ fn main() {
     let mut output = Vec::new();
     child.stdout.take().unwrap().read_to_end(&mut output).unwrap();
     let status = child.wait().unwrap();
-    assert_eq!((status.signal(), status.ended_by()), (Some(Signal::Kill), EndedBy::Limit(Limit::Output)));
+    assert_eq!(
+        (status.signal(), status.ended_by()),
+        (Some(Signal::Kill), EndedBy::Limit(Limit::Output))
+    );
     assert_eq!(output.len() as u64, LIMIT);
 
     // Both streams count together.
@@ -23,7 +26,10 @@ fn main() {
     assert_eq!((output.stdout.len() + output.stderr.len()) as u64, LIMIT);
 
     // Just as much as it may is not too much.
-    let output = piped(&format!("head -c {LIMIT} /dev/zero")).output_limit(LIMIT).output().unwrap();
+    let output = piped(&format!("head -c {LIMIT} /dev/zero"))
+        .output_limit(LIMIT)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", output.status);
     assert_eq!(output.stdout.len() as u64, LIMIT);
 }

@@ -9,7 +9,10 @@ fn main() {
     let mut sleep = run("sleep");
     sleep.arg("1000").timeout(Duration::from_secs(1000));
     let status = sleep.status().unwrap();
-    assert_eq!((status.signal(), status.ended_by()), (Some(Signal::Kill), EndedBy::Limit(Limit::WallTime)));
+    assert_eq!(
+        (status.signal(), status.ended_by()),
+        (Some(Signal::Kill), EndedBy::Limit(Limit::WallTime))
+    );
 
     // One that ends in time does not hear of it.
     assert!(sh("exit 0").status().unwrap().success());

@@ -8,7 +8,9 @@ use childproof_test_guests::{run, sh, sleeper};
 const LARGE: u64 = 512 << 20;
 
 fn main() {
-    let mut busy = sh("i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done").spawn().unwrap();
+    let mut busy = sh("i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done")
+        .spawn()
+        .unwrap();
     busy.wait().unwrap();
     let busy = busy.usage().unwrap();
     assert!(busy.user_time + busy.system_time > Duration::ZERO);

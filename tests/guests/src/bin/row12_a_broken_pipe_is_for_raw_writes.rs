@@ -26,7 +26,11 @@ fn main() {
     assert!(output.status.success());
     assert_eq!(output.stdout.unwrap(), b"deaf\n");
 
-    let output = deaf().spawn_hosted().unwrap().communicate(Some(&input), &CommunicateOptions::new()).unwrap();
+    let output = deaf()
+        .spawn_hosted()
+        .unwrap()
+        .communicate(Some(&input), &CommunicateOptions::new())
+        .unwrap();
     assert!(output.status.success());
     assert_eq!(output.stdout.unwrap(), b"deaf\n");
 }

@@ -9,7 +9,11 @@ fn main() {
     assert_eq!(output.stdout.unwrap(), b"");
 
     for input in [None, Some(&b""[..])] {
-        let output = run_piped("cat").spawn_hosted().unwrap().communicate(input, &CommunicateOptions::new()).unwrap();
+        let output = run_piped("cat")
+            .spawn_hosted()
+            .unwrap()
+            .communicate(input, &CommunicateOptions::new())
+            .unwrap();
         assert!(output.status.success());
         assert_eq!(output.stdout.unwrap(), b"");
     }

@@ -14,7 +14,11 @@ fn main() {
     let output = child.communicate(b"").unwrap();
     assert_eq!((output.stdout, output.stderr), (None, Some(Vec::new())));
 
-    let output = half().spawn_hosted().unwrap().communicate(None, &CommunicateOptions::new()).unwrap();
+    let output = half()
+        .spawn_hosted()
+        .unwrap()
+        .communicate(None, &CommunicateOptions::new())
+        .unwrap();
     assert_eq!((output.stdout, output.stderr), (None, Some(Vec::new())));
 
     // There is no pipe for input to go into.

@@ -19,7 +19,10 @@ fn main() {
     assert!(carried(cause(child.communicate_with(&input, &capped))) == input[..CAP]);
     assert!(carried(cause(child.communicate_with(b"", &capped))) == input[CAP..2 * CAP]);
     let rest = child.communicate_with(b"", &capped).unwrap();
-    assert!(rest.status.success() && rest.stdout.unwrap() == input[2 * CAP..], "just as much as the cap is not past it");
+    assert!(
+        rest.status.success() && rest.stdout.unwrap() == input[2 * CAP..],
+        "just as much as the cap is not past it"
+    );
 
     let mut child = run_piped("cat").spawn_hosted().unwrap();
     assert!(carried(cause(child.communicate(Some(&input), &capped))) == input[..CAP]);

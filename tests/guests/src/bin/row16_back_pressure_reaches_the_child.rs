@@ -21,13 +21,20 @@ fn main() {
     let asleep = format!("read -r stat < /proc/{pid}/stat; echo \"$stat\"");
     let written = || -> usize {
         let io = printed(&format!("cat /proc/{pid}/io"));
-        io.lines().find_map(|line| line.strip_prefix("wchar: ")).unwrap().parse().unwrap()
+        io.lines()
+            .find_map(|line| line.strip_prefix("wchar: "))
+            .unwrap()
+            .parse()
+            .unwrap()
     };
     let first = until(|| {
         let before = written();
         (printed(&asleep).contains("(yes) S ") && written() == before).then_some(before)
     });
-    assert!(first <= len + PIPE + (64 << 10), "{first} bytes were written, but nobody read them");
+    assert!(
+        first <= len + PIPE + (64 << 10),
+        "{first} bytes were written, but nobody read them"
+    );
     assert_eq!(child.try_wait().unwrap(), None);
 
     // It goes on as soon as somebody reads.

@@ -3,7 +3,11 @@
 use childproof_test_guests::{cat, piped};
 
 fn main() {
-    let input: Vec<u8> = (0..=u8::MAX).filter(|byte| *byte != b'\n').cycle().take(10 << 20).collect();
+    let input: Vec<u8> = (0..=u8::MAX)
+        .filter(|byte| *byte != b'\n')
+        .cycle()
+        .take(10 << 20)
+        .collect();
     let output = cat().communicate(&input).unwrap();
     assert!(output.stdout.unwrap() == input);
 

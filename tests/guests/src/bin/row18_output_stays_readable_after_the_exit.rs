@@ -17,5 +17,8 @@ fn main() {
     let mut child = piped("echo out; echo err >&2").spawn().unwrap();
     child.wait().unwrap();
     let output = child.communicate(b"").unwrap();
-    assert_eq!((output.stdout.unwrap(), output.stderr.unwrap()), (b"out\n".to_vec(), b"err\n".to_vec()));
+    assert_eq!(
+        (output.stdout.unwrap(), output.stderr.unwrap()),
+        (b"out\n".to_vec(), b"err\n".to_vec())
+    );
 }

@@ -11,15 +11,25 @@ fn main() {
         let options = CommunicateOptions::new().drain(drain);
         let output = holding().spawn().unwrap().communicate_with(b"", &options).unwrap();
         assert_eq!((output.status.code(), output.complete), (Some(4), false));
-        assert_eq!((output.stdout.unwrap(), output.stderr.unwrap()), (b"out\n".to_vec(), b"err\n".to_vec()));
+        assert_eq!(
+            (output.stdout.unwrap(), output.stderr.unwrap()),
+            (b"out\n".to_vec(), b"err\n".to_vec())
+        );
 
         let output = holding().spawn_hosted().unwrap().communicate(None, &options).unwrap();
         assert_eq!((output.status.code(), output.complete), (Some(4), false));
-        assert_eq!((output.stdout.unwrap(), output.stderr.unwrap()), (b"out\n".to_vec(), b"err\n".to_vec()));
+        assert_eq!(
+            (output.stdout.unwrap(), output.stderr.unwrap()),
+            (b"out\n".to_vec(), b"err\n".to_vec())
+        );
     }
 
     // The policy's own deadline holds where the guest says nothing.
-    let output = holding().spawn_hosted().unwrap().communicate(None, &CommunicateOptions::new()).unwrap();
+    let output = holding()
+        .spawn_hosted()
+        .unwrap()
+        .communicate(None, &CommunicateOptions::new())
+        .unwrap();
     assert_eq!((output.status.code(), output.complete), (Some(4), false));
 
     // Without anybody who holds them, the ends are seen.

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use childproof::{EndedBy, Signal, StoppedBy, Stdio};
+use childproof::{EndedBy, Signal, Stdio, StoppedBy};
 use childproof_test_guests::{PATIENCE, sh, sleeper};
 
 fn main() {
@@ -14,7 +14,10 @@ fn main() {
 
     let stopped = sleeper().stop(PATIENCE).unwrap();
     assert_eq!(stopped.by, StoppedBy::Terminate);
-    assert_eq!((stopped.status.signal(), stopped.status.ended_by()), (Some(Signal::Term), EndedBy::Guest));
+    assert_eq!(
+        (stopped.status.signal(), stopped.status.ended_by()),
+        (Some(Signal::Term), EndedBy::Guest)
+    );
 
     let mut stubborn = sh("trap '' TERM; echo ready; exec sleep 1000");
     for grace in [Duration::ZERO, Duration::from_millis(20)] {
@@ -22,6 +25,9 @@ fn main() {
         child.stdout.take().unwrap().read_exact(&mut [0; 6]).unwrap();
         let stopped = child.stop(grace).unwrap();
         assert_eq!(stopped.by, StoppedBy::Kill);
-        assert_eq!((stopped.status.signal(), stopped.status.ended_by()), (Some(Signal::Kill), EndedBy::Guest));
+        assert_eq!(
+            (stopped.status.signal(), stopped.status.ended_by()),
+            (Some(Signal::Kill), EndedBy::Guest)
+        );
     }
 }

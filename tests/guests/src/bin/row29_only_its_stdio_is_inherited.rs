@@ -12,5 +12,9 @@ fn main() {
         .filter(|line| !line.contains("/proc/"))
         .collect();
     assert!(foreign.is_empty(), "{foreign:?}");
-    assert_eq!(listed.lines().filter(|line| line.contains(" -> ")).count(), 4, "{listed}");
+    assert_eq!(
+        listed.lines().filter(|line| line.contains(" -> ")).count(),
+        4,
+        "{listed}"
+    );
 }

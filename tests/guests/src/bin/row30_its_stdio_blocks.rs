@@ -9,9 +9,15 @@ fn main() {
     let show = "for fd in 0 1 2; do cat /proc/$$/fdinfo/$fd; done";
     let mut first = run_piped("cat").spawn().unwrap();
     let mut second = sh(show);
-    second.stdin(first.stdout.take().unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    second
+        .stdin(first.stdout.take().unwrap())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut piped = sh(show);
-    piped.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    piped
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     for mut command in [piped, second] {
         let output = command.spawn().unwrap().wait_with_output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();

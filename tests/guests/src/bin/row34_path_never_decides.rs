@@ -8,7 +8,10 @@ fn main() {
     let impostors = std::env::args().nth(1).unwrap();
     for path in [impostors.as_str(), ".", "", "/nowhere"] {
         let mut cat = run("cat");
-        cat.env("PATH", path).current_dir("/data").stdin(Stdio::piped()).stdout(Stdio::piped());
+        cat.env("PATH", path)
+            .current_dir("/data")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let output = cat.spawn().unwrap().communicate(b"the real one").unwrap();
         assert_eq!(output.stdout.unwrap(), b"the real one");
     }

@@ -5,8 +5,27 @@ use childproof_test_guests::{pattern_text, run, run_piped};
 fn main() {
     let long = pattern_text(100 << 10);
     let args = [
-        "", " ", "a b", "'", "\"", "\\", "\n", "line\nline\n", "$HOME", "$(exit 1)", "`exit 1`", "*", "~", "-", "--",
-        "--flag=value", "ünïcödé 🦀", "\u{1}\t\r", "a=b", "%s%n", &long,
+        "",
+        " ",
+        "a b",
+        "'",
+        "\"",
+        "\\",
+        "\n",
+        "line\nline\n",
+        "$HOME",
+        "$(exit 1)",
+        "`exit 1`",
+        "*",
+        "~",
+        "-",
+        "--",
+        "--flag=value",
+        "ünïcödé 🦀",
+        "\u{1}\t\r",
+        "a=b",
+        "%s%n",
+        &long,
     ];
     let mut command = run_piped("sh");
     command.args(["-c", "cat /proc/$$/cmdline", "zero"]).args(args);

@@ -22,12 +22,17 @@ fn main() {
         Ok(_) => panic!("this cannot be started"),
     };
     let command = raw::sh("exit 0");
-    command.stdin(StdinSource::File(FileStream { file: &data, offset: None }));
+    command.stdin(StdinSource::File(FileStream {
+        file: &data,
+        offset: None,
+    }));
     assert_eq!(unsupported(command.spawn()), "stdin");
 
     // A stream of the guest that is no process's cannot be passed on.
     let flags = raw::DescriptorFlags::READ | raw::DescriptorFlags::WRITE;
-    let file = data.open_at(raw::PathFlags::empty(), "file", raw::OpenFlags::empty(), flags).unwrap();
+    let file = data
+        .open_at(raw::PathFlags::empty(), "file", raw::OpenFlags::empty(), flags)
+        .unwrap();
     let command = raw::sh("exit 0");
     command.stdin(StdinSource::Stream(file.read_via_stream(0).unwrap()));
     assert_eq!(unsupported(command.spawn()), "stdin");

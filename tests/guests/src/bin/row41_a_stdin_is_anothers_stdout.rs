@@ -16,10 +16,16 @@ fn main() {
     let mut writer = sh("echo from a process").stdout(stdin).spawn().unwrap();
     assert!(writer.wait().unwrap().success());
     let output = reader.wait_with_output().unwrap();
-    assert_eq!(output.stdout, b"from the guest\nfrom a process\n", "its end closed the pipe");
+    assert_eq!(
+        output.stdout, b"from the guest\nfrom a process\n",
+        "its end closed the pipe"
+    );
 
     let mut reader = sink.spawn().unwrap();
-    let mut writer = sh("echo error >&2").stderr(reader.stdin.take().unwrap()).spawn().unwrap();
+    let mut writer = sh("echo error >&2")
+        .stderr(reader.stdin.take().unwrap())
+        .spawn()
+        .unwrap();
     assert!(writer.wait().unwrap().success());
     assert_eq!(reader.wait_with_output().unwrap().stdout, b"error\n");
 }

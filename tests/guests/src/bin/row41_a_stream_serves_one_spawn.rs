@@ -12,7 +12,10 @@ fn main() {
     second.stdin(StdinSource::Stream(first.take_stdout().unwrap()));
     second.stdout(StdoutTarget::Piped);
     let process = second.spawn().unwrap();
-    assert_eq!(process.communicate(None, raw::DEFAULTS).unwrap().stdout.unwrap(), b"text\n");
+    assert_eq!(
+        process.communicate(None, raw::DEFAULTS).unwrap().stdout.unwrap(),
+        b"text\n"
+    );
     match second.spawn() {
         Err(raw::Error::InvalidArgument(problem)) => assert_eq!(problem.field, "stdin"),
         Err(other) => panic!("{other:?}"),
@@ -23,7 +26,10 @@ fn main() {
     // A spawn that fails leaves the stream for the next.
     let mut writer = sh("echo text").stdout(Stdio::piped()).spawn().unwrap();
     let mut reader = run("cat");
-    reader.current_dir("/data/later").stdin(writer.stdout.take().unwrap()).stdout(Stdio::piped());
+    reader
+        .current_dir("/data/later")
+        .stdin(writer.stdout.take().unwrap())
+        .stdout(Stdio::piped());
     assert_eq!(cause(reader.spawn()), Error::DirectoryNotFound);
     std::fs::create_dir("/data/later").unwrap();
     let output = reader.spawn().unwrap().wait_with_output().unwrap();

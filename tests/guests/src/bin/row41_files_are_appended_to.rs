@@ -9,8 +9,9 @@ fn main() {
     fs::write("/data/log", "begin\n").unwrap();
     let log = File::options().append(true).open("/data/log").unwrap();
     let script = "i=0; while [ $i -lt 200 ]; do echo out; echo err >&2; i=$((i + 1)); done";
-    let mut children: Vec<Child> =
-        (0..4).map(|_| sh(script).stdout(&log).stderr(&log).spawn().unwrap()).collect();
+    let mut children: Vec<Child> = (0..4)
+        .map(|_| sh(script).stdout(&log).stderr(&log).spawn().unwrap())
+        .collect();
     for child in &mut children {
         assert!(child.wait().unwrap().success());
     }

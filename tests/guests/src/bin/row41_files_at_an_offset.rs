@@ -18,7 +18,10 @@ fn main() {
     file.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "456789", "the guest's offset is its own");
     // At the end there is nothing to read.
-    assert_eq!(run("cat").stdin(&file).stdout(Stdio::piped()).output().unwrap().stdout, b"");
+    assert_eq!(
+        run("cat").stdin(&file).stdout(Stdio::piped()).output().unwrap().stdout,
+        b""
+    );
 
     fs::write("/data/letters", "aaaaaaaaaa").unwrap();
     let mut file = File::options().write(true).open("/data/letters").unwrap();

@@ -10,5 +10,8 @@ fn main() {
     // It is what a command has that nothing was said about.
     let process = raw::sh("cat && echo out && echo err >&2").spawn().unwrap();
     assert!(process.take_stdin().is_none() && process.take_stdout().is_none() && process.take_stderr().is_none());
-    assert!(matches!(process.wait().unwrap().termination, raw::Termination::Exited(0)));
+    assert!(matches!(
+        process.wait().unwrap().termination,
+        raw::Termination::Exited(0)
+    ));
 }

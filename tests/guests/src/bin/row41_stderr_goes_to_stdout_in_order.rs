@@ -11,7 +11,10 @@ fn main() {
     command.stdout(Stdio::piped()).stderr_to_stdout();
     let child = command.spawn().unwrap();
     assert!(child.stderr.is_none(), "it has no pipe of its own");
-    assert_eq!(String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap(), expected);
+    assert_eq!(
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap(),
+        expected
+    );
 
     let mut command = sh(script);
     command.stdout(File::create("/data/both").unwrap()).stderr_to_stdout();

@@ -6,7 +6,9 @@ use childproof_test_guests::{refused, run};
 fn main() {
     let mut cat = run("sh");
     cat.args(["-c", "cat; echo error >&2"]);
-    cat.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    cat.stdin(Stdio::inherit())
+        .stdout(Stdio::inherit())
+        .stderr(Stdio::inherit());
     assert!(cat.status().unwrap().success());
 
     // As in std, inheriting is what a command does that nothing was said to.

@@ -13,9 +13,18 @@ fn main() {
         assert_eq!(refused(run("true").current_dir(path).spawn()), "cwd", "{path}");
     }
     assert!(run("true").current_dir("/data/within").status().unwrap().success());
-    assert_eq!(cause(run("true").current_dir("/data/file").spawn()), Error::NotADirectory);
-    assert_eq!(cause(run("true").current_dir("/data/gone").spawn()), Error::DirectoryNotFound);
-    assert_eq!(cause(run("true").current_dir("/data/file/below").spawn()), Error::NotADirectory);
+    assert_eq!(
+        cause(run("true").current_dir("/data/file").spawn()),
+        Error::NotADirectory
+    );
+    assert_eq!(
+        cause(run("true").current_dir("/data/gone").spawn()),
+        Error::DirectoryNotFound
+    );
+    assert_eq!(
+        cause(run("true").current_dir("/data/file/below").spawn()),
+        Error::NotADirectory
+    );
     assert_eq!(invalid(run("true").current_dir("/elsewhere").spawn()), "cwd");
 
     let field = |path: &str| {

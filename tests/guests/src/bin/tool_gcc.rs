@@ -5,7 +5,11 @@ use std::fs;
 use childproof_test_guests::{printed, run_piped};
 
 fn main() {
-    fs::write("/data/good.c", "#include <stdio.h>\nint main(void) { puts(\"compiled\"); return 0; }\n").unwrap();
+    fs::write(
+        "/data/good.c",
+        "#include <stdio.h>\nint main(void) { puts(\"compiled\"); return 0; }\n",
+    )
+    .unwrap();
     let output = run_piped("gcc").args(["-o", "good", "good.c"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(printed("./good"), "compiled\n");

@@ -12,10 +12,15 @@ fn main() {
     fs::write("/data/from/small", "small").unwrap();
 
     let mut pack = run("tar");
-    pack.args(["-cf", "-", "."]).current_dir("/data/from").stdout(Stdio::piped());
+    pack.args(["-cf", "-", "."])
+        .current_dir("/data/from")
+        .stdout(Stdio::piped());
     let mut pack = pack.spawn().unwrap();
     let mut unpack = run("tar");
-    unpack.args(["-xf", "-"]).current_dir("/data/to").stdin(pack.stdout.take().unwrap());
+    unpack
+        .args(["-xf", "-"])
+        .current_dir("/data/to")
+        .stdin(pack.stdout.take().unwrap());
     assert!(unpack.status().unwrap().success());
     assert!(pack.wait().unwrap().success());
     assert!(fs::read("/data/to/deep/er/file").unwrap() == pattern(1 << 20));
