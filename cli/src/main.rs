@@ -1,1 +1,58 @@
-fn main() {}
+//! `childproof`: runs WebAssembly components that start native programs under a policy.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod audit;
+mod component;
+mod exec;
+mod exit;
+mod explain;
+mod guest;
+mod init;
+mod interrupt;
+mod output;
+mod report;
+mod run;
+mod runtime;
+mod sandbox;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging(cli.verbose);
+    let answer = match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Exec(args) => exec::exec(&args),
+        Command::Explain(args) => explain::explain(&args),
+        Command::Init(args) => init::init(&args),
+        Command::Completions(args) => {
+            let mut shell = Vec::new();
+            clap_complete::generate(args.shell, &mut Cli::command(), "childproof", &mut shell);
+            init::print(&shell)
+        }
+    };
+    answer.unwrap_or_else(|error| {
+        report::line(&format!("{error:#}"));
+        ExitCode::from(exit::FAILED)
+    })
+}
+
+/// Shows the host's own log on stderr, where it is asked for. Setting it up costs time, so that nothing is done else.
+fn start_logging(verbose: bool) {
+    let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+    let filter = match (filter, verbose) {
+        (Some(filter), _) => filter,
+        (None, true) => "childproof=debug,childproof_host=debug,childproof_cli=debug".to_owned(),
+        (None, false) => return,
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}

@@ -1,0 +1,353 @@
+//! The command line: one definition a flag, from which help and completions come.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+use crate::exit;
+
+const EXAMPLES: &str = "\
+Examples:
+  childproof init                                    write a policy to start from
+  childproof explain --policy policy.toml -- git log ask what it says
+  childproof run --policy policy.toml --dir . guest.wasm";
+
+/// Runs WebAssembly components that start native programs under a policy.
+///
+/// A component ("guest") cannot start a program of its own choice. It names a grant of the policy, and what the policy
+/// does not allow is refused.
+#[derive(Debug, Parser)]
+#[command(name = "childproof", version, max_term_width = 100, after_long_help = format!("{EXAMPLES}\n\n{}", exit::ALL))]
+pub(crate) struct Cli {
+    /// Show on stderr what the host does. RUST_LOG sets it in detail.
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(RunArgs),
+    Exec(ExecArgs),
+    Explain(ExplainArgs),
+    Init(InitArgs),
+    Completions(CompletionsArgs),
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  childproof run --policy policy.toml --dir .::/repo:ro report.wasm /repo
+  childproof run --allow git --allow wc=/usr/bin/wc report.wasm
+  childproof run --env LANG --env TZ=UTC --timeout 30s --audit audit.jsonl guest.wasm
+
+Compiled components are kept in wasmtime's cache, $XDG_CACHE_HOME/wasmtime or ~/.cache/wasmtime.";
+
+/// Run a component.
+///
+/// Runs any WASI 0.2 command (a component that exports wasi:cli/run) with WASI and childproof:process. It has the
+/// streams of this command, the directories and variables named here, no network, and the programs that the policy grants.
+/// When it ends, in whatever way, its processes end with it.
+#[derive(Args, Debug)]
+#[command(after_long_help = format!("{RUN_EXAMPLES}\n\n{}", exit::OF_RUN))]
+pub(crate) struct RunArgs {
+    /// Compile the component anew, and do not keep the result.
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// The component, and its arguments. What follows the component is the guest's: flags of childproof go before it.
+    #[arg(required = true, num_args = 1.., trailing_var_arg = true, value_names = ["GUEST.wasm", "ARGS"],
+        value_hint = ValueHint::FilePath)]
+    pub(crate) guest: Vec<String>,
+    #[command(flatten)]
+    pub(crate) sandbox: SandboxArgs,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+}
+
+const EXEC_EXAMPLES: &str = "\
+Examples:
+  childproof exec --policy policy.toml --dir . -- git log --oneline
+  echo hello | childproof exec --allow cat -- cat";
+
+/// Run one granted program, without a guest.
+///
+/// The program passes the same policy and the same launcher as for a guest, and has the streams of this command: for
+/// writing and debugging policies. It works in the first directory that its grant names, else in that of the first --dir,
+/// else in /.
+#[derive(Args, Debug)]
+#[command(after_long_help = format!("{EXEC_EXAMPLES}\n\n{}", exit::OF_EXEC))]
+pub(crate) struct ExecArgs {
+    #[command(flatten)]
+    pub(crate) program: ProgramArgs,
+    #[command(flatten)]
+    pub(crate) sandbox: SandboxArgs,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  childproof explain --policy policy.toml -- git push
+  childproof explain --policy policy.toml --dir .::/repo --env GIT_PAGER=less -- git log README.md";
+
+/// Say whether the policy allows something, and by which rule.
+///
+/// Nothing is run. The answer is the one that a guest would get, which asks for the grant NAME with these arguments and
+/// the environment of --env.
+#[derive(Args, Debug)]
+#[command(after_long_help = format!("{EXPLAIN_EXAMPLES}\n\n{}", exit::OF_EXPLAIN))]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) program: ProgramArgs,
+    #[command(flatten)]
+    pub(crate) sandbox: SandboxArgs,
+}
+
+/// Write a commented policy to start from.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  childproof init
+  childproof init - | less")]
+pub(crate) struct InitArgs {
+    /// Where to write it; \"-\" is stdout. A file that is there already is left as it is.
+    #[arg(default_value = "policy.toml", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+}
+
+/// Print completions for a shell.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  childproof completions bash > ~/.local/share/bash-completion/completions/childproof
+  childproof completions zsh > ~/.zfunc/_childproof
+  childproof completions fish > ~/.config/fish/completions/childproof.fish")]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// What the guest is given.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "What it is given")]
+pub(crate) struct SandboxArgs {
+    /// The policy. Without one, nothing is granted but what --allow says.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: Option<PathBuf>,
+    /// Grant a program with any arguments, beside what the policy file grants. PATH is its file, or a name that is looked
+    /// up in PATH; without it, NAME is. Repeatable.
+    #[arg(long, value_name = "NAME[=PATH]")]
+    pub(crate) allow: Vec<Allow>,
+    /// Give a directory of the host, under the name GUEST, or else under the name HOST; with :ro, to read only.
+    /// Repeatable.
+    #[arg(long, value_name = "HOST[::GUEST][:ro]", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Vec<Dir>,
+    /// Set an environment variable; without a value, to the value it has here. For exec and explain it is the
+    /// environment asked for, which the policy must allow. Repeatable.
+    #[arg(long, value_name = "KEY[=VALUE]")]
+    pub(crate) env: Vec<EnvVar>,
+}
+
+/// How it is watched and bounded.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "How it is watched")]
+pub(crate) struct WatchArgs {
+    /// End it, with its processes, after so long: "500ms", "30s", "1h 30m".
+    #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Append what happens to processes to FILE, one JSON object a line. If that fails, nothing more is started.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) audit: Option<PathBuf>,
+    /// Say nothing about refusals on stderr.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// A grant and its arguments.
+#[derive(Args, Debug)]
+pub(crate) struct ProgramArgs {
+    /// The name of the grant, and the arguments.
+    #[arg(required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true,
+        value_names = ["NAME", "ARGS"])]
+    pub(crate) program: Vec<String>,
+}
+
+/// `NAME[=PATH]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Allow {
+    pub(crate) name: String,
+    pub(crate) program: PathBuf,
+}
+
+impl FromStr for Allow {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, program) = match text.split_once('=') {
+            Some((_, "")) => return Err("the path is empty; write NAME=PATH, or NAME alone".to_owned()),
+            Some((name, program)) => (name, program),
+            None => (text, text),
+        };
+        if name.is_empty() {
+            return Err("the name is empty; write NAME, or NAME=PATH".to_owned());
+        }
+        if name.contains('/') {
+            let base = name.rsplit('/').next().unwrap_or_default();
+            return Err(format!("a guest asks for a name, not for a path; write {base}={name}"));
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            program: PathBuf::from(program),
+        })
+    }
+}
+
+/// `HOST[::GUEST][:ro]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Dir {
+    pub(crate) host: PathBuf,
+    pub(crate) guest: String,
+    pub(crate) writable: bool,
+}
+
+impl FromStr for Dir {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (paths, writable) = match text.strip_suffix(":ro") {
+            Some(paths) => (paths, false),
+            None => (text, true),
+        };
+        let (host, guest) = paths.split_once("::").unwrap_or((paths, paths));
+        if host.is_empty() {
+            return Err("the directory of the host is empty; write HOST, or HOST::GUEST".to_owned());
+        }
+        if guest.is_empty() {
+            return Err("the guest's name of the directory is empty; leave out the \"::\", or name it".to_owned());
+        }
+        if guest.contains("::") {
+            return Err("there is more than one \"::\"; write HOST::GUEST".to_owned());
+        }
+        Ok(Self {
+            host: PathBuf::from(host),
+            guest: guest.to_owned(),
+            writable,
+        })
+    }
+}
+
+/// `KEY[=VALUE]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EnvVar {
+    pub(crate) key: String,
+    pub(crate) value: String,
+}
+
+impl FromStr for EnvVar {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (key, value) = match text.split_once('=') {
+            Some((key, value)) => (key, value.to_owned()),
+            None => (text, from_here(text)?),
+        };
+        if key.is_empty() {
+            return Err("the name is empty; write KEY=VALUE, or KEY alone".to_owned());
+        }
+        Ok(Self {
+            key: key.to_owned(),
+            value,
+        })
+    }
+}
+
+fn from_here(key: &str) -> Result<String, String> {
+    if key.is_empty() || key.contains('\0') {
+        return Err("this is not the name of a variable; write KEY=VALUE, or KEY alone".to_owned());
+    }
+    match std::env::var(key) {
+        Ok(value) => Ok(value),
+        Err(std::env::VarError::NotPresent) => {
+            Err(format!("{key} is not set here; write {key}=VALUE, or leave it out"))
+        }
+        Err(std::env::VarError::NotUnicode(_)) => Err(format!("the value that {key} has here is not UTF-8")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_grant_is_a_name_with_or_without_a_program() {
+        let allow = |name: &str, program: &str| {
+            Ok(Allow {
+                name: name.to_owned(),
+                program: program.into(),
+            })
+        };
+        assert_eq!("git".parse(), allow("git", "git"));
+        assert_eq!("vcs=git".parse(), allow("vcs", "git"));
+        assert_eq!("git=/usr/bin/git".parse(), allow("git", "/usr/bin/git"));
+        assert_eq!("a=/opt/b=c".parse(), allow("a", "/opt/b=c"));
+        for (text, hint) in [
+            ("", "empty"),
+            ("=git", "empty"),
+            ("git=", "empty"),
+            ("/bin/ls", "ls=/bin/ls"),
+        ] {
+            let error = text.parse::<Allow>().unwrap_err();
+            assert!(error.contains(hint), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_directory_has_a_name_for_the_guest_and_a_right() {
+        let dir = |host: &str, guest: &str, writable| {
+            Ok(Dir {
+                host: host.into(),
+                guest: guest.to_owned(),
+                writable,
+            })
+        };
+        assert_eq!(".".parse(), dir(".", ".", true));
+        assert_eq!("/srv/data:ro".parse(), dir("/srv/data", "/srv/data", false));
+        assert_eq!("data::/data".parse(), dir("data", "/data", true));
+        assert_eq!("data::/data:ro".parse(), dir("data", "/data", false));
+        assert_eq!("a:b::c:d".parse(), dir("a:b", "c:d", true));
+        for text in ["", ":ro", "::", "::guest", "host::", "host:::ro", "a::b::c"] {
+            assert!(text.parse::<Dir>().is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn a_variable_has_a_value_or_takes_the_one_it_has_here() {
+        let set = |key: &str, value: &str| {
+            Ok(EnvVar {
+                key: key.to_owned(),
+                value: value.to_owned(),
+            })
+        };
+        assert_eq!("TZ=UTC".parse(), set("TZ", "UTC"));
+        assert_eq!("EMPTY=".parse(), set("EMPTY", ""));
+        assert_eq!("A=b=c".parse(), set("A", "b=c"));
+        let name = env!("CARGO_PKG_NAME");
+        assert_eq!("CARGO_PKG_NAME".parse(), set("CARGO_PKG_NAME", name));
+        for (text, hint) in [
+            ("", "not the name"),
+            ("=value", "empty"),
+            ("CHILDPROOF_NOT_SET", "is not set here"),
+        ] {
+            let error = text.parse::<EnvVar>().unwrap_err();
+            assert!(error.contains(hint), "{text:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `childproof explain`: what the policy says, and nothing run.
+//!
+//! The request takes the way that a spawn takes, up to the hook that is asked last; this hook notes what it is asked and
+//! refuses. So the answer is the one a guest would get, and nothing can be started.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Result, anyhow};
+use childproof_host::Proposal;
+use childproof_host::audit::AuditEvent;
+
+use crate::args::ExplainArgs;
+use crate::{exec, exit, init, report, sandbox};
+
+/// What was said about the request.
+#[derive(Debug)]
+enum Answer {
+    Allowed(String),
+    Refused(String),
+}
+
+pub(crate) fn explain(args: &ExplainArgs) -> Result<ExitCode> {
+    let request = exec::request(&args.sandbox, &args.program)?;
+    let answer = Arc::new(Mutex::new(None::<Answer>));
+    let (by_hook, by_policy) = (answer.clone(), answer.clone());
+    let context = sandbox::context(&args.sandbox)?
+        .hook(move |proposal: &Proposal<'_>| {
+            lock(&by_hook).get_or_insert(Answer::Allowed(allowed(proposal)));
+            Err("nothing is run to explain".to_owned())
+        })
+        .audit(move |event: &AuditEvent| {
+            if let AuditEvent::Refused {
+                grant,
+                args,
+                field,
+                reason,
+                rule,
+                remedy,
+            } = event
+            {
+                let refusal = report::refusal(grant, args, field, reason, rule, remedy.as_deref());
+                lock(&by_policy).get_or_insert(Answer::Refused(refusal));
+            }
+        })
+        .build();
+    let Err(error) = context.spawn(&request) else {
+        return Err(anyhow!(
+            "a process was started that was only to be explained; it was killed"
+        ));
+    };
+    let (text, code) = match lock(&answer).take() {
+        Some(Answer::Allowed(text)) => (text, ExitCode::SUCCESS),
+        Some(Answer::Refused(text)) => (format!("{}\n", report::escape(&text)), ExitCode::from(exit::ERROR)),
+        None => return Err(anyhow!(error)),
+    };
+    init::print(text.as_bytes())?;
+    Ok(code)
+}
+
+fn lock(answer: &Mutex<Option<Answer>>) -> MutexGuard<'_, Option<Answer>> {
+    answer.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn allowed(proposal: &Proposal<'_>) -> String {
+    let asked = report::command(proposal.grant, proposal.args);
+    let program = report::escape(&proposal.program.display().to_string());
+    let mut text = format!(
+        "allowed {} [{}]\n  program: {program}\n",
+        report::escape(&asked),
+        report::escape(proposal.rule)
+    );
+    for (key, value) in proposal.env {
+        let _ = writeln!(text, "  env: {}", report::escape(&format!("{key}={value}")));
+    }
+    text
+}

@@ -1,0 +1,234 @@
+//! What the operator reads on stderr, and the sink that the host's audit events arrive at.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use childproof_host::audit::{AuditEvent, AuditSink};
+use tokio::sync::Notify;
+
+use crate::audit::AuditLog;
+
+/// How long the end of killed processes is waited for. Only one that sleeps inside the kernel takes longer than a moment.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How much of a command a line repeats, in characters.
+const READABLE: usize = 100;
+
+/// Writes one line to stderr, whatever the text holds.
+pub(crate) fn line(text: &str) {
+    write(&format!("childproof: {}\n", escape(text)));
+}
+
+/// Writes lines to stderr, in one piece. That nobody can read them is no reason to fail.
+pub(crate) fn write(lines: &str) {
+    let _ = std::io::stderr().lock().write_all(lines.as_bytes());
+}
+
+/// The text on one line, with nothing that a terminal would act on.
+pub(crate) fn escape(text: &str) -> String {
+    let is_harmful = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
+        match is_harmful(c) {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+        line
+    })
+}
+
+/// A command as a person would type it, cut to a readable length.
+pub(crate) fn command(name: &str, args: &[String]) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    let mut shown = String::new();
+    for word in std::iter::once(name).chain(args.iter().map(String::as_str)) {
+        if !shown.is_empty() {
+            shown.push(' ');
+        }
+        if word.is_empty() || !word.chars().all(is_plain) {
+            shown.push_str(&format!("{word:?}"));
+        } else {
+            shown.push_str(word);
+        }
+        if let Some((end, _)) = shown.char_indices().nth(READABLE) {
+            shown.truncate(end);
+            shown.push('…');
+            break;
+        }
+    }
+    shown
+}
+
+/// Takes the audit events: shows refusals, writes the log, and knows when all processes have ended.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    quiet: bool,
+    log: Option<AuditLog>,
+    refused: AtomicBool,
+    live: AtomicUsize,
+    ended: Notify,
+}
+
+impl Recorder {
+    pub(crate) fn new(quiet: bool, log: Option<AuditLog>) -> Arc<Self> {
+        Arc::new(Self {
+            quiet,
+            log,
+            ..Self::default()
+        })
+    }
+
+    /// Whether a refusal came by, which is said on stderr where that is wanted.
+    pub(crate) fn refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Why nothing more may be started, if that is so.
+    pub(crate) fn may_start(&self) -> Result<(), String> {
+        match &self.log {
+            Some(log) if log.failed() => Err("the audit log cannot be written to".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until the end of each process was recorded.
+    pub(crate) async fn all_ended(&self) {
+        let all_ended = async {
+            loop {
+                let ended = self.ended.notified();
+                if self.live.load(Ordering::Acquire) == 0 {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        let _ = tokio::time::timeout(PATIENCE, all_ended).await;
+    }
+}
+
+impl AuditSink for Recorder {
+    fn record(&self, event: &AuditEvent) {
+        if let Some(log) = &self.log {
+            log.record(event);
+        }
+        match event {
+            AuditEvent::Refused {
+                grant,
+                args,
+                field,
+                reason,
+                rule,
+                remedy,
+            } => {
+                self.refused.store(true, Ordering::Relaxed);
+                if !self.quiet {
+                    line(&refusal(grant, args, field, reason, rule, remedy.as_deref()));
+                }
+            }
+            AuditEvent::Started { .. } => {
+                self.live.fetch_add(1, Ordering::AcqRel);
+            }
+            AuditEvent::Ended { .. } => {
+                self.live.fetch_sub(1, Ordering::AcqRel);
+                self.ended.notify_waiters();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What was refused, by which rule, and what would allow it.
+pub(crate) fn refusal(
+    grant: &str,
+    args: &[String],
+    field: &str,
+    reason: &str,
+    rule: &str,
+    remedy: Option<&str>,
+) -> String {
+    let asked = command(grant, args);
+    let remedy = match remedy.map(str::to_owned).or_else(|| own_remedy(grant, rule)) {
+        Some(remedy) => format!("; {remedy}"),
+        None => String::new(),
+    };
+    let flag = match rule == "grants" && !grant.contains(['/', '\\', '\0']) && grant.len() <= 64 {
+        true => format!(", or run with --allow {}", command(grant, &[])),
+        false => String::new(),
+    };
+    format!("refused {asked}: {field}: {reason} [{rule}]{remedy}{flag}")
+}
+
+/// What to do about the rules that are not the policy's own.
+fn own_remedy(grant: &str, rule: &str) -> Option<String> {
+    match rule {
+        "limits" => Some(format!(
+            "to allow it, raise `live` or `spawns` under [limits], or under [grants.{grant}.limits] where they are set"
+        )),
+        "cwd" => Some("to allow it, give the directory with --dir".to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_line_and_harmless() {
+        assert_eq!(
+            escape("a\nb\x1b[31m\r\0\u{202e}é"),
+            "a\\nb\\u{1b}[31m\\r\\u{0}\\u{202e}é"
+        );
+    }
+
+    #[test]
+    fn a_command_is_shown_as_typed_and_cut() {
+        let args = ["log", "a b", "", "--x=1"].map(str::to_owned);
+        assert_eq!(command("git", &args), r#"git log "a b" "" --x=1"#);
+        let long = command("echo", &["é".repeat(1000)]);
+        assert_eq!(long.chars().count(), READABLE + 1);
+    }
+
+    #[test]
+    fn an_unknown_grant_can_be_allowed_with_a_flag() {
+        let args = ["-l".to_owned()];
+        let line = refusal(
+            "ls",
+            &args,
+            "program",
+            "the policy has no grant \"ls\"",
+            "grants",
+            Some("add a table"),
+        );
+        assert!(line.ends_with("; add a table, or run with --allow ls"), "{line}");
+        let line = refusal(
+            "/bin/ls",
+            &args,
+            "program",
+            "this is a path",
+            "grants",
+            Some("add a table"),
+        );
+        assert!(!line.contains("--allow"), "{line}");
+    }
+
+    #[tokio::test]
+    async fn the_end_of_each_process_is_waited_for() {
+        let recorder = Recorder::new(true, None);
+        recorder.all_ended().await;
+        recorder.live.store(2, Ordering::Release);
+        let waiting = tokio::spawn({
+            let recorder = recorder.clone();
+            async move { recorder.all_ended().await }
+        });
+        for _ in 0..2 {
+            tokio::task::yield_now().await;
+            assert!(!waiting.is_finished());
+            recorder.live.fetch_sub(1, Ordering::AcqRel);
+            recorder.ended.notify_waiters();
+        }
+        waiting.await.unwrap();
+    }
+}

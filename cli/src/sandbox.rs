@@ -1,0 +1,113 @@
+//! From the command line to a policy that decides, and to the context of a guest: the one place for all commands.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail};
+use childproof_host::policy::{self, Arguments, Grant, LoadError, LoadOptions, LoadedPolicy, Policy};
+use childproof_host::{Preopen, ProcessCtx, ProcessCtxBuilder};
+
+use crate::args::{Allow, Dir, SandboxArgs, WatchArgs};
+use crate::audit::AuditLog;
+use crate::report::Recorder;
+
+/// The recorder that these flags ask for.
+pub(crate) fn recorder(args: &WatchArgs) -> Result<Arc<Recorder>> {
+    let log = args.audit.as_deref().map(AuditLog::open).transpose()?;
+    Ok(Recorder::new(args.quiet, log))
+}
+
+/// A context for processes, as the command line describes it. The streams are those of this command.
+pub(crate) fn context(args: &SandboxArgs) -> Result<ProcessCtxBuilder> {
+    let preopens = preopens(&args.dir)?;
+    let mut builder = ProcessCtx::builder(load(args, &preopens)?).inherit_stdio();
+    for preopen in preopens {
+        builder = builder.preopen(preopen);
+    }
+    Ok(builder)
+}
+
+/// Sees to it that the recorder gets the events, and that nothing is started that it cannot record.
+pub(crate) fn watched(builder: ProcessCtxBuilder, recorder: &Arc<Recorder>) -> ProcessCtxBuilder {
+    use childproof_host::audit::{AuditEvent, AuditSink};
+    let (sink, hook) = (recorder.clone(), recorder.clone());
+    builder
+        .audit(move |event: &AuditEvent| sink.record(event))
+        .hook(move |_: &childproof_host::Proposal<'_>| hook.may_start())
+}
+
+fn preopens(dirs: &[Dir]) -> Result<Vec<Preopen>> {
+    let mut names = HashSet::new();
+    if let Some(dir) = dirs.iter().find(|dir| !names.insert(&dir.guest)) {
+        bail!(
+            "--dir: the guest would have two directories named {:?}; name one of them with HOST::GUEST",
+            dir.guest
+        );
+    }
+    let open = |dir: &Dir| {
+        Preopen::open(&dir.host, dir.guest.clone(), dir.writable)
+            .with_context(|| format!("--dir {}", dir.host.display()))
+    };
+    dirs.iter().map(open).collect()
+}
+
+fn load(args: &SandboxArgs, preopens: &[Preopen]) -> Result<LoadedPolicy> {
+    let mut policy = match &args.policy {
+        Some(file) => read(file)?,
+        None => Policy::new(),
+    };
+    for allow in &args.allow {
+        if policy.grants.contains_key(&allow.name) {
+            let name = &allow.name;
+            bail!("--allow {name}: there is a grant of this name already; take the flag away, or give it another name");
+        }
+        policy = policy.grant(&allow.name, Grant::program(program(allow)?).args(Arguments::Any));
+    }
+    let preopens: Vec<_> = preopens
+        .iter()
+        .map(|preopen| policy::Preopen {
+            guest_path: preopen.guest_path().to_owned(),
+            host_path: preopen.host_path().to_owned(),
+            writable: preopen.writable(),
+        })
+        .collect();
+    let search_path = std::env::var_os("PATH");
+    let options = LoadOptions {
+        search_path: search_path.as_deref(),
+        preopens: &preopens,
+    };
+    policy.load(&options).map_err(|error| located(error, args))
+}
+
+fn read(file: &Path) -> Result<Policy> {
+    let shown = file.display();
+    let bytes = fs::read(file).with_context(|| format!("cannot read the policy {shown}"))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        anyhow!("{shown}: a policy is UTF-8 text, and this is not: see byte {at}")
+    })?;
+    Policy::from_toml(&text).map_err(|error| anyhow!("{shown}:{error}"))
+}
+
+/// The program of `--allow`: a name to be looked up, or a path from where we are.
+fn program(allow: &Allow) -> Result<PathBuf> {
+    if !allow.program.as_os_str().to_string_lossy().contains('/') {
+        return Ok(allow.program.clone());
+    }
+    std::path::absolute(&allow.program).with_context(|| format!("--allow {}", allow.name))
+}
+
+/// Says where the operator wrote what cannot be loaded.
+fn located(error: LoadError, args: &SandboxArgs) -> anyhow::Error {
+    let by_flag = args
+        .allow
+        .iter()
+        .find(|allow| error.grant.as_ref() == Some(&allow.name));
+    match (by_flag, &args.policy) {
+        (Some(allow), _) => anyhow!("--allow {}: {}", allow.name, error.message),
+        (None, Some(file)) => anyhow!("{}: {error}", file.display()),
+        (None, None) => anyhow!(error),
+    }
+}

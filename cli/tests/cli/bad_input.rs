@@ -1,0 +1,194 @@
+//! Bad input, and messages worth reading.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::command::Place;
+use crate::guest::Guest;
+
+#[test]
+fn a_file_that_is_no_component_is_said_to_be_what_it_is() {
+    let place = Place::new();
+    let whole = Guest::new().say("whole").end(true);
+    place
+        .write("empty", "")
+        .write("text", "hello")
+        .write("wat", "(component)")
+        .write("short", "\0asm\x0d");
+    place.write("module", wat::parse_str("(module)").unwrap());
+    place
+        .write("cut", &whole[..whole.len() / 2])
+        .write("header", &whole[..6]);
+    place.write("version", b"\0asm\xff\xff\x01\0");
+    let mut damaged = whole.clone();
+    damaged[8] = 0x7f;
+    place.write("damaged", damaged);
+    let says = |file: &str, parts: &[&str]| place.run(["run", file]).failed_saying(&[&[file], parts].concat());
+    says("empty", &["is empty"]);
+    says("text", &["is not WebAssembly"]);
+    says("wat", &["WebAssembly text", "wasm-tools parse"]);
+    says("short", &["truncated"]);
+    says("header", &["truncated"]);
+    says("cut", &["truncated"]);
+    says(
+        "module",
+        &["a core WebAssembly module, not a component", "wasm32-wasip2"],
+    );
+    says("version", &["version"]);
+    says("damaged", &["is damaged"]);
+    says("nowhere", &["cannot read nowhere"]);
+    says(".", &["cannot read ."]);
+}
+
+#[test]
+fn a_component_that_cannot_be_linked_says_what_is_missing() {
+    let place = Place::new();
+    let compile = |name: &str, text: &str| {
+        place.write(name, wat::parse_str(text).unwrap());
+    };
+    compile(
+        "foreign",
+        r#"(component (import "acme:rocket/launch@1.0.0" (instance (export "go" (func)))))"#,
+    );
+    compile(
+        "newer",
+        r#"(component (import "wasi:cli/stdout@0.3.0" (instance (export "go" (func)))))"#,
+    );
+    compile(
+        "changed",
+        r#"(component (import "wasi:cli/stdout@0.2.0" (instance (export "no-such" (func)))))"#,
+    );
+    compile("nothing", "(component)");
+    compile(
+        "library",
+        r#"(component (instance $i) (export "acme:rocket/launch" (instance $i)))"#,
+    );
+    let says = |file: &str, parts: &[&str]| {
+        place
+            .run(["run", file])
+            .failed_saying(&[&["cannot run", file], parts].concat())
+    };
+    says(
+        "foreign",
+        &["acme:rocket/launch@1.0.0, which childproof does not provide"],
+    );
+    says("newer", &["wasi:cli/stdout@0.3.0", "childproof provides WASI 0.2"]);
+    says("changed", &["wasi:cli/stdout@0.2.0", "no-such"]);
+    says("nothing", &["it exports nothing", "wasi:cli/run@0.2"]);
+    says("library", &["no wasi:cli/run@0.2", "acme:rocket/launch"]);
+}
+
+#[test]
+fn a_policy_that_says_something_wrong_says_where() {
+    let place = Place::new();
+    let says = |text: &[u8], parts: &[&str]| {
+        place.write("policy.toml", text);
+        place
+            .run(["explain", "--policy", "policy.toml", "--", "x"])
+            .failed_saying(parts);
+    };
+    says(
+        b"[grants.sh]\nprogam = \"sh\"\n",
+        &["policy.toml:2:1:", "\"progam\"", "did you mean \"program\"?"],
+    );
+    says(
+        b"[grants.sh]\nprogram = \"sh\"\nforms = [[{ regex = \"(\" }]]\n",
+        &["policy.toml:3:", "grants.sh.forms[0]"],
+    );
+    says(b"[grants\n", &["policy.toml:1:"]);
+    says(
+        b"[grants.sh]\nprogram = \"no-such-program\"\n",
+        &["policy.toml: grants.sh.program", "no-such-program"],
+    );
+    says(
+        b"[grants.sh]\nprogram = \"sh\"\ncwd = [\"/repo\"]\n",
+        &["policy.toml: grants.sh.cwd[0]", "/repo"],
+    );
+    says(b"# \xff\n", &["policy.toml", "UTF-8", "byte 2"]);
+    place
+        .run(["explain", "--policy", "nowhere.toml", "--", "x"])
+        .failed_saying(&["cannot read the policy nowhere.toml"]);
+}
+
+#[test]
+fn a_program_that_the_guest_could_replace_is_refused() {
+    let place = Place::new();
+    place.write("tool", "#!/bin/sh\n");
+    std::fs::set_permissions(place.file("tool"), PermissionsExt::from_mode(0o755)).unwrap();
+    let policy = format!("[grants.tool]\nprogram = {:?}\n", place.file("tool").to_str().unwrap());
+    place.write("policy.toml", policy);
+    let explain = |dir: &str| place.run(["explain", "--policy", "policy.toml", "--dir", dir, "--", "tool"]);
+    explain(".::/data").failed_saying(&["policy.toml: grants.tool.program", "writ"]);
+    explain(".::/data:ro").code(0);
+    place
+        .run(["exec", "--allow", "tool=./tool", "--dir", ".", "--", "tool"])
+        .failed_saying(&["--allow tool", "writ"]);
+}
+
+#[test]
+fn a_grant_that_is_there_twice_is_refused() {
+    let place = Place::new();
+    place.write("policy.toml", "[grants.sh]\nprogram = \"sh\"\n");
+    let says = |args: &[&str], part: &str| {
+        place
+            .run([args, &["--", "sh"]].concat())
+            .failed_saying(&["--allow sh", part])
+    };
+    says(
+        &["exec", "--policy", "policy.toml", "--allow", "sh"],
+        "this name already",
+    );
+    says(&["exec", "--allow", "sh", "--allow", "sh=bash"], "this name already");
+}
+
+#[test]
+fn a_directory_that_cannot_be_given_is_said() {
+    let place = Place::new();
+    place.write("file", "");
+    let says = |dirs: &[&str], parts: &[&str]| {
+        let dirs = dirs.iter().flat_map(|dir| ["--dir", dir]);
+        place
+            .run(["exec", "--allow", "sh"].into_iter().chain(dirs).chain(["--", "sh"]))
+            .failed_saying(parts);
+    };
+    says(&["nowhere"], &["--dir nowhere"]);
+    says(&["file"], &["--dir file"]);
+    says(&[".::/a", "/tmp::/a"], &["two directories named \"/a\""]);
+}
+
+#[test]
+fn an_audit_log_that_cannot_be_opened_is_said_before_anything_runs() {
+    let place = Place::new();
+    let ended = place.run([
+        "exec",
+        "--audit",
+        "no/such/dir.jsonl",
+        "--allow",
+        "echo",
+        "--",
+        "echo",
+        "ran",
+    ]);
+    assert_eq!(ended.stdout(), "");
+    ended.failed_saying(&["cannot open the audit log no/such/dir.jsonl"]);
+}
+
+#[test]
+fn a_command_line_that_is_wrong_is_a_usage_error() {
+    let place = Place::new();
+    let wrong: &[(&[&str], &str)] = &[
+        (&["run"], "GUEST.wasm"),
+        (&["exec"], "NAME"),
+        (&["explain", "--policy", "x"], "NAME"),
+        (&["run", "--no-such-flag", "guest.wasm"], "--no-such-flag"),
+        (&["run", "--timeout", "soon", "guest.wasm"], "--timeout"),
+        (&["run", "--allow", "/bin/ls", "guest.wasm"], "write ls=/bin/ls"),
+        (&["run", "--env", "CHILDPROOF_NOT_SET", "guest.wasm"], "is not set here"),
+        (&["run", "--dir", "::x", "guest.wasm"], "HOST::GUEST"),
+        (&["completions", "no-such-shell"], "bash"),
+        (&["no-such-command"], "no-such-command"),
+    ];
+    for (args, part) in wrong {
+        let stderr = place.run(*args).code(2).stderr();
+        assert!(stderr.contains(part), "{args:?}: {part:?} is not in: {stderr}");
+    }
+}

@@ -1,0 +1,185 @@
+//! What ends a guest from outside ends its processes, too. That a process is gone shows in the end of the pipe it holds.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdout, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::command::Place;
+use crate::guest::Guest;
+
+/// Starts, and waits until the first line was said.
+fn start(place: &Place, args: &[&str]) -> (Child, BufReader<ChildStdout>) {
+    let mut child = place
+        .command(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    (child, stdout)
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+#[track_caller]
+fn ended_with(child: Child, code: i32) -> String {
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{}\n{stderr}", output.status);
+    stderr
+}
+
+/// A program that holds on to stdout, has a child that does, too, and does not end when asked to.
+const STUBBORN: &[&str] = &["-c", "trap '' TERM INT HUP; sleep 1000 & echo ready; wait; sleep 1000"];
+
+#[test]
+fn a_signal_ends_a_guest_that_waits_and_its_processes() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().spawn("sh", STUBBORN).wait().end(true));
+    for (number, code) in [
+        (Signal::INT, 130),
+        (Signal::TERM, 143),
+        (Signal::HUP, 129),
+        (Signal::QUIT, 131),
+    ] {
+        let (child, mut stdout) = start(&place, &["run", "--allow", "sh", "guest.wasm"]);
+        signal(&child, number);
+        assert_eq!(ended_with(child, code), "");
+        assert_eq!(stdout.read_to_end(&mut Vec::new()).unwrap(), 0);
+    }
+}
+
+#[test]
+fn a_signal_ends_a_guest_that_never_rests_and_its_processes() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().spawn("sh", STUBBORN).spin().end(true));
+    let (child, mut stdout) = start(&place, &["run", "--allow", "sh", "guest.wasm"]);
+    signal(&child, Signal::INT);
+    assert_eq!(ended_with(child, 130), "");
+    assert_eq!(stdout.read_to_end(&mut Vec::new()).unwrap(), 0);
+}
+
+#[test]
+fn a_signal_ends_a_guest_whose_stdout_nobody_reads() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().say("ready\n").flood().end(true));
+    let (child, stdout) = start(&place, &["run", "guest.wasm"]);
+    // The pipe is full once what is in it does not grow beyond a page less than its size.
+    let pipe = stdout.get_ref();
+    let size = rustix::pipe::fcntl_getpipe_size(pipe).unwrap() as u64;
+    while rustix::io::ioctl_fionread(pipe).unwrap() + 4096 <= size {
+        std::thread::yield_now();
+    }
+    signal(&child, Signal::TERM);
+    assert_eq!(ended_with(child, 143), "");
+}
+
+#[test]
+fn a_signal_that_is_ignored_from_the_start_stays_ignored() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().say("ready\n").spin().end(true));
+    let mut command = std::process::Command::new("sh");
+    command.args([
+        "-c",
+        "trap '' HUP; exec \"$0\" run guest.wasm",
+        env!("CARGO_BIN_EXE_childproof"),
+    ]);
+    let mut child = command
+        .current_dir(place.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    signal(&child, Signal::HUP);
+    signal(&child, Signal::TERM);
+    ended_with(child, 143);
+}
+
+#[test]
+fn the_timeout_ends_a_guest_in_an_endless_loop_and_its_processes() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().spawn("sleep", &["1000"]).spin().end(true));
+    let ended = place
+        .run(["run", "--timeout", "10ms", "--allow", "sleep", "guest.wasm"])
+        .code(124);
+    assert_eq!(ended.only_line(), "the guest was ended after 10ms, as --timeout says");
+}
+
+#[test]
+fn the_timeout_ends_a_guest_that_waits() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().spawn("sleep", &["1000"]).wait().end(true));
+    place
+        .run(["run", "--timeout", "10ms", "--allow", "sleep", "guest.wasm"])
+        .code(124);
+}
+
+#[test]
+fn a_timeout_that_is_not_reached_changes_nothing() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().end(false));
+    assert_eq!(
+        place.run(["run", "--timeout", "1day", "guest.wasm"]).code(1).stderr(),
+        ""
+    );
+}
+
+#[test]
+fn a_limit_of_the_policy_holds_while_the_guest_never_rests() {
+    let place = Place::new();
+    rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        place.file("fifo"),
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+    )
+    .unwrap();
+    let policy = "[grants.sh]\nprogram = \"sh\"\nargs = \"any\"\n[grants.sh.limits]\nwall = \"100ms\"\n";
+    place.write("policy.toml", policy);
+    let guest = Guest::new()
+        .spawn("sh", &["-c", "echo ready; exec sleep 1000 > fifo"])
+        .spin()
+        .end(true);
+    place.write("guest.wasm", guest);
+    let (child, _stdout) = start(&place, &["run", "--policy", "policy.toml", "--dir", ".", "guest.wasm"]);
+    // To open it is to wait for the program to open it, and its end is the program's.
+    let mut fifo = std::fs::File::open(place.file("fifo")).unwrap();
+    assert_eq!(fifo.read_to_end(&mut Vec::new()).unwrap(), 0);
+    signal(&child, Signal::TERM);
+    ended_with(child, 143);
+}
+
+#[test]
+fn a_signal_ends_what_exec_runs() {
+    let place = Place::new();
+    let (child, mut stdout) = start(&place, &[&["exec", "--allow", "sh", "--", "sh"], STUBBORN].concat());
+    signal(&child, Signal::INT);
+    assert_eq!(ended_with(child, 130), "");
+    assert_eq!(stdout.read_to_end(&mut Vec::new()).unwrap(), 0);
+}
+
+#[test]
+fn the_timeout_ends_what_exec_runs() {
+    let ended = Place::new()
+        .run(["exec", "--timeout", "10ms", "--allow", "sleep", "--", "sleep", "1000"])
+        .code(124);
+    assert_eq!(ended.only_line(), "sleep was ended after 10ms, as --timeout says");
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_no_more_than_the_guest() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().say("ready\n").flood().end(true));
+    let (child, stdout) = start(&place, &["run", "guest.wasm"]);
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.status.signal()), (Some(1), None));
+}

@@ -1,0 +1,10 @@
+//! The command as a person uses it: the real binary, real components, real programs.
+
+mod bad_input;
+mod command;
+mod exec;
+mod explain;
+mod guest;
+mod help;
+mod interrupt;
+mod run;

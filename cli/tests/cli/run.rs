@@ -1,0 +1,255 @@
+//! `childproof run`: what the guest is given, and how it ends.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::command::Place;
+use crate::guest::Guest;
+
+#[test]
+fn the_guest_s_result_is_the_exit_code() {
+    let place = Place::new();
+    place
+        .write("well.wasm", Guest::new().end(true))
+        .write("badly.wasm", Guest::new().end(false));
+    assert_eq!(place.run(["run", "well.wasm"]).code(0).stderr(), "");
+    assert_eq!(place.run(["run", "badly.wasm"]).code(1).stderr(), "");
+}
+
+#[test]
+fn an_exit_in_the_middle_is_the_exit_code() {
+    let place = Place::new();
+    place.write("well.wasm", Guest::new().say("said").exit(true).trap().end(false));
+    place.write("badly.wasm", Guest::new().say("said").exit(false).trap().end(true));
+    assert_eq!(place.run(["run", "well.wasm"]).code(0).stdout(), "said");
+    assert_eq!(place.run(["run", "badly.wasm"]).code(1).stdout(), "said");
+}
+
+#[test]
+fn a_trap_is_shown_with_what_it_was_and_where() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().say("before").trap().end(true));
+    let ended = place.run(["run", "guest.wasm"]).code(134);
+    assert_eq!(ended.stdout(), "before");
+    let stderr = ended.stderr();
+    let first = stderr.lines().next().unwrap();
+    assert!(
+        first.starts_with("childproof: guest.wasm trapped: ") && first.contains("unreachable"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.lines().skip(1).any(|line| line.contains("the_culprit")),
+        "no backtrace: {stderr}"
+    );
+}
+
+#[test]
+fn the_guest_has_its_arguments_flags_among_them() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().say_arguments().end(true));
+    let ended = place
+        .run(["run", "guest.wasm", "--timeout", "", "a b", "--", "-v"])
+        .code(0);
+    assert_eq!(ended.stdout(), "guest.wasm\n--timeout\n\na b\n--\n-v\n");
+}
+
+#[test]
+fn the_guest_has_the_variables_it_is_given_and_no_others() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().say_environment().end(true));
+    let mut command = place.command(["run", "--env", "A=1=2", "--env", "FROM_HERE", "guest.wasm"]);
+    let output = command
+        .env("FROM_HERE", "here")
+        .env("SECRET", "secret")
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "1=2\nhere\n");
+}
+
+#[test]
+fn the_guest_has_the_directories_it_is_given_under_their_names() {
+    let place = Place::new();
+    std::fs::create_dir(place.file("data")).unwrap();
+    place.write("guest.wasm", Guest::new().say_preopens().end(true));
+    let ended = place
+        .run(["run", "--dir", "data::/data:ro", "--dir", ".", "guest.wasm"])
+        .code(0);
+    assert_eq!(ended.stdout(), "/data\n.\n");
+}
+
+#[test]
+fn the_guest_starts_what_is_granted_and_shares_its_stdout() {
+    let place = Place::new();
+    let guest = Guest::new()
+        .say("guest, ")
+        .spawn("echo", &["child"])
+        .wait()
+        .say("guest\n")
+        .end(true);
+    place.write("guest.wasm", guest);
+    let ended = place.run(["run", "--allow", "echo", "guest.wasm"]).code(0);
+    assert_eq!(ended.stdout(), "guest, child\nguest\n");
+    assert_eq!(ended.stderr(), "");
+}
+
+#[test]
+fn a_program_works_in_the_directory_that_its_guest_is_given() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().spawn("pwd", &[]).wait().end(true));
+    let ended = place
+        .run(["run", "--allow", "pwd", "--dir", ".::/data", "guest.wasm"])
+        .code(0);
+    let here = place.path().canonicalize().unwrap();
+    assert_eq!(ended.stdout().trim_end(), here.to_str().unwrap());
+}
+
+#[test]
+fn a_program_that_is_allowed_by_path_is_that_file() {
+    let place = Place::new();
+    place.write("tool", "#!/bin/sh\necho \"tool $1\"\n");
+    std::fs::set_permissions(place.file("tool"), PermissionsExt::from_mode(0o755)).unwrap();
+    place.write("guest.wasm", Guest::new().spawn("mine", &["works"]).wait().end(true));
+    assert_eq!(
+        place
+            .run(["run", "--allow", "mine=./tool", "guest.wasm"])
+            .code(0)
+            .stdout(),
+        "tool works\n"
+    );
+}
+
+#[test]
+fn a_refusal_is_one_line_that_says_what_by_which_rule_and_what_would_allow_it() {
+    let place = Place::new();
+    place.write(
+        "policy.toml",
+        "[grants.git]\nprogram = \"git\"\nforms = [[\"status\"]]\n",
+    );
+    place.write(
+        "guest.wasm",
+        Guest::new().spawn("git", &["push", "a\nb\u{1b}[31m"]).end(true),
+    );
+    let ended = place.run(["run", "--policy", "policy.toml", "guest.wasm"]).code(1);
+    let line = ended.only_line();
+    for part in ["refused git push", "args[0]", "grants.git.forms", "to allow it"] {
+        assert!(line.contains(part), "{part:?} is not in: {line}");
+    }
+    assert!(!line.contains(char::is_control), "{line:?}");
+    assert_eq!(
+        place
+            .run(["run", "--quiet", "--policy", "policy.toml", "guest.wasm"])
+            .code(1)
+            .stderr(),
+        ""
+    );
+}
+
+#[test]
+fn what_the_refusal_of_an_unknown_grant_proposes_allows_it() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().spawn("echo", &["hello"]).wait().end(true));
+    let line = place.run(["run", "guest.wasm"]).code(1).only_line();
+    let (_, flag) = line.rsplit_once("or run with ").unwrap();
+    let (flag, name) = flag.split_once(' ').unwrap();
+    assert_eq!(place.run(["run", flag, name, "guest.wasm"]).code(0).stdout(), "hello\n");
+}
+
+#[test]
+fn the_audit_log_has_a_line_for_each_event_and_is_appended_to() {
+    let place = Place::new();
+    let guest = Guest::new()
+        .spawn("sh", &["-c", "exit 7"])
+        .wait()
+        .spawn("nothing", &[])
+        .end(true);
+    place.write("guest.wasm", guest);
+    for _ in 0..2 {
+        place
+            .run(["run", "--allow", "sh", "--audit", "audit.jsonl", "guest.wasm"])
+            .code(1);
+    }
+    let log = place.read("audit.jsonl");
+    let events: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(names, ["granted", "started", "ended", "refused"].repeat(2));
+    for event in &events {
+        humantime::parse_rfc3339(event["time"].as_str().unwrap()).unwrap();
+    }
+    assert_eq!(events[0]["args"], serde_json::json!(["-c", "exit 7"]));
+    assert_eq!(events[2]["status"], "exited 7");
+    assert_eq!(events[3]["grant"], "nothing");
+    assert_eq!(events[3]["field"], "program");
+    let mode = std::fs::metadata(place.file("audit.jsonl"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600, "others may read the audit log");
+}
+
+#[test]
+fn the_end_of_a_process_that_the_guest_left_behind_is_in_the_audit_log() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().spawn("sleep", &["1000"]).end(true));
+    place
+        .run(["run", "--allow", "sleep", "--audit", "audit.jsonl", "guest.wasm"])
+        .code(0);
+    let log = place.read("audit.jsonl");
+    let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["event"], &last["status"]),
+        (&"ended".into(), &"signaled SIGKILL".into()),
+        "{log}"
+    );
+}
+
+#[test]
+fn nothing_more_is_started_once_the_audit_log_cannot_be_written() {
+    let place = Place::new();
+    let guest = Guest::new()
+        .spawn("echo", &["one"])
+        .wait()
+        .spawn("echo", &["two"])
+        .wait()
+        .end(true);
+    place.write("guest.wasm", guest);
+    let ended = place
+        .run(["run", "--allow", "echo", "--audit", "/dev/full", "guest.wasm"])
+        .code(1);
+    assert_eq!(ended.stdout(), "one\n");
+    let stderr = ended.stderr();
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{stderr}");
+    assert!(lines[0].contains("cannot write to the audit log /dev/full"), "{stderr}");
+    assert!(lines[1].contains("refused echo two"), "{stderr}");
+}
+
+#[test]
+fn a_compiled_component_is_kept_unless_that_is_not_wanted() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().end(true));
+    place.run(["run", "--no-cache", "guest.wasm"]).code(0);
+    assert!(!place.file("cache").exists(), "--no-cache left something behind");
+    place.run(["run", "guest.wasm"]).code(0);
+    assert!(place.file("cache/wasmtime").is_dir(), "nothing was kept");
+    place.run(["run", "guest.wasm"]).code(0);
+}
+
+#[test]
+fn a_guest_without_a_place_for_a_cache_runs_all_the_same() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().say("runs").end(true));
+    let mut command = place.command(["run", "guest.wasm"]);
+    let output = command
+        .env("XDG_CACHE_HOME", "/dev/null/nowhere")
+        .env_remove("HOME")
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "runs");
+}
+
+#[test]
+fn verbose_shows_what_the_host_does() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().spawn("true", &[]).wait().end(true));
+    let ended = place.run(["run", "--verbose", "--allow", "true", "guest.wasm"]).code(0);
+    assert!(ended.stderr().contains("childproof::audit"), "{}", ended.stderr());
+}

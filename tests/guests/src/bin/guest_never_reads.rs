@@ -1,0 +1,11 @@
+//! A guest that starts what writes for ever and reads none of it.
+
+use childproof::Stdio;
+use childproof_test_guests::run;
+
+fn main() {
+    for _ in 0..10 {
+        let child = run("yes").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        std::mem::forget(child);
+    }
+}

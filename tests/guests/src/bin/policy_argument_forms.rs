@@ -1,0 +1,30 @@
+//! What no form of a grant matches is refused, and the argument that is wrong is named.
+
+use childproof_test_guests::{refused, run};
+
+fn main() {
+    let with = |args: &[&str]| {
+        let mut command = run("formed");
+        command.args(args);
+        command
+    };
+    for args in [&["log", "--oneline"][..], &["log", "--oneline", "-n7"], &["show", "file"], &["show", "new", "file"]] {
+        assert!(with(args).status().unwrap().success(), "{args:?}");
+    }
+    for (args, field) in [
+        (&["push"][..], "args[0]"),
+        (&["log", "--exec=evil"], "args[1]"),
+        (&["log", "--oneline", "-n12345"], "args[2]"),
+        (&["log", "--oneline", "-n7", "more"], "args[3]"),
+        (&["show", "../file"], "args[1]"),
+        (&["show", "/etc/passwd"], "args[1]"),
+        (&["show", "file", "--output=x"], "args[2]"),
+    ] {
+        assert_eq!(refused(with(args).spawn()), field, "{args:?}");
+    }
+    assert!(refused(with(&[]).spawn()).starts_with("args"));
+    assert!(refused(with(&["log"]).spawn()).starts_with("args"));
+    // A grant without forms takes no arguments.
+    assert!(run("bare").status().unwrap().success());
+    assert_eq!(refused(run("bare").arg("x").spawn()), "args[0]");
+}

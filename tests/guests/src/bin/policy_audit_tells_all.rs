@@ -1,0 +1,15 @@
+//! The operator is told what was granted, refused, started and ended, in order.
+
+use std::time::Duration;
+
+use childproof_test_guests::{cause, run, sh, sleeper};
+
+fn main() {
+    assert_eq!(sh("exit 3").status().unwrap().code(), Some(3));
+    cause(run("unheard-of").spawn());
+    cause(run("bare").arg("push").spawn());
+    sleeper().stop(Duration::from_secs(60)).unwrap();
+    run("sleep").arg("1000").timeout(Duration::from_millis(20)).status().unwrap();
+    cause(run("interpreter-missing").spawn());
+    drop(sleeper());
+}

@@ -1,0 +1,16 @@
+//! The policy's wall time ends a process, whatever longer time the guest asks for.
+
+use std::time::Duration;
+
+use childproof::{EndedBy, Limit, Signal};
+use childproof_test_guests::{run, sh};
+
+fn main() {
+    let mut sleep = run("sleep");
+    sleep.arg("1000").timeout(Duration::from_secs(1000));
+    let status = sleep.status().unwrap();
+    assert_eq!((status.signal(), status.ended_by()), (Some(Signal::Kill), EndedBy::Limit(Limit::WallTime)));
+
+    // One that ends in time does not hear of it.
+    assert!(sh("exit 0").status().unwrap().success());
+}

@@ -1,0 +1,34 @@
+//! A stream that is no pipe answers none; a pipe that nothing was written to answers no bytes.
+
+use childproof::{CommunicateOptions, Stdio};
+use childproof_test_guests::{cause, invalid, raw, sh};
+
+fn main() {
+    let half = || {
+        let mut command = sh("echo out; exit 0");
+        command.stderr(Stdio::piped());
+        command
+    };
+    let mut child = half().spawn().unwrap();
+    assert!(child.stdin.is_none() && child.stdout.is_none() && child.stderr.is_some());
+    let output = child.communicate(b"").unwrap();
+    assert_eq!((output.stdout, output.stderr), (None, Some(Vec::new())));
+
+    let output = half().spawn_hosted().unwrap().communicate(None, &CommunicateOptions::new()).unwrap();
+    assert_eq!((output.stdout, output.stderr), (None, Some(Vec::new())));
+
+    // There is no pipe for input to go into.
+    assert_eq!(invalid(half().spawn().unwrap().communicate(b"x")), "input");
+    let mut hosted = half().spawn_hosted().unwrap();
+    let error = cause(hosted.communicate(Some(b"x"), &CommunicateOptions::new()));
+    assert!(matches!(error, childproof::Error::InvalidArgument(problem) if problem.field == "input"));
+
+    // A stream that was taken is not there a second time, for nobody.
+    let command = raw::sh("echo out");
+    command.stdout(raw::StdoutTarget::Piped);
+    let process = command.spawn().unwrap();
+    assert!(process.take_stdin().is_none() && process.take_stderr().is_none());
+    let taken = process.take_stdout();
+    assert!(taken.is_some() && process.take_stdout().is_none());
+    assert!(process.communicate(None, raw::DEFAULTS).unwrap().stdout.is_none());
+}

@@ -1,0 +1,28 @@
+//! A grandchild that holds the pipes cannot hang `communicate`, which says that it did not see their ends.
+
+use std::time::Duration;
+
+use childproof::CommunicateOptions;
+use childproof_test_guests::piped;
+
+fn main() {
+    let holding = || piped("echo out; echo err >&2; sleep 1000 & exit 4");
+    for drain in [Duration::ZERO, Duration::from_millis(20)] {
+        let options = CommunicateOptions::new().drain(drain);
+        let output = holding().spawn().unwrap().communicate_with(b"", &options).unwrap();
+        assert_eq!((output.status.code(), output.complete), (Some(4), false));
+        assert_eq!((output.stdout.unwrap(), output.stderr.unwrap()), (b"out\n".to_vec(), b"err\n".to_vec()));
+
+        let output = holding().spawn_hosted().unwrap().communicate(None, &options).unwrap();
+        assert_eq!((output.status.code(), output.complete), (Some(4), false));
+        assert_eq!((output.stdout.unwrap(), output.stderr.unwrap()), (b"out\n".to_vec(), b"err\n".to_vec()));
+    }
+
+    // The policy's own deadline holds where the guest says nothing.
+    let output = holding().spawn_hosted().unwrap().communicate(None, &CommunicateOptions::new()).unwrap();
+    assert_eq!((output.status.code(), output.complete), (Some(4), false));
+
+    // Without anybody who holds them, the ends are seen.
+    let output = piped("echo out").spawn().unwrap().communicate(b"").unwrap();
+    assert!(output.complete);
+}

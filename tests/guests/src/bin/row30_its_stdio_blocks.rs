@@ -1,0 +1,24 @@
+//! The streams of a child are in blocking mode, those that are passed on included.
+
+use childproof::Stdio;
+use childproof_test_guests::{run_piped, sh};
+
+const NONBLOCK: u32 = 0o4000;
+
+fn main() {
+    let show = "for fd in 0 1 2; do cat /proc/$$/fdinfo/$fd; done";
+    let mut first = run_piped("cat").spawn().unwrap();
+    let mut second = sh(show);
+    second.stdin(first.stdout.take().unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut piped = sh(show);
+    piped.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for mut command in [piped, second] {
+        let output = command.spawn().unwrap().wait_with_output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let flags: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("flags:")).collect();
+        assert_eq!(flags.len(), 3, "{text}");
+        for flag in flags {
+            assert_eq!(u32::from_str_radix(flag.trim(), 8).unwrap() & NONBLOCK, 0, "{text}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! A child's environment is what the policy fixes and what the guest sets, the last value of each.
+
+use childproof_test_guests::{raw, refused, run};
+
+fn environment(set: &[(&str, &str)]) -> Vec<String> {
+    let command = raw::Command::new("cat");
+    command.arg("/proc/self/environ");
+    for (key, value) in set {
+        command.env(key, value);
+    }
+    command.stdout(raw::StdoutTarget::Piped);
+    let output = command.spawn().unwrap().communicate(None, raw::DEFAULTS).unwrap();
+    let text = String::from_utf8(output.stdout.unwrap()).unwrap();
+    let mut variables: Vec<String> = text.split_terminator('\0').map(str::to_owned).collect();
+    variables.sort();
+    variables
+}
+
+fn main() {
+    assert!(std::env::vars().next().is_some(), "the guest has variables that are not passed on");
+    assert_eq!(environment(&[]), ["FIXED=by the policy"]);
+    let set = [("A", "1"), ("MY_B", "x=y\n\"'$ü"), ("A", ""), ("A", "2")];
+    assert_eq!(environment(&set), ["A=2", "FIXED=by the policy", "MY_B=x=y\n\"'$ü"]);
+
+    assert_eq!(refused(run("cat").env("FIXED", "otherwise").spawn()), "env FIXED");
+    assert_eq!(refused(run("cat").env("OTHER", "1").spawn()), "env OTHER");
+    assert_eq!(refused(run("cat").env("NUMBER", "12a").spawn()), "env NUMBER");
+    assert_eq!(environment(&[("NUMBER", "12")]), ["FIXED=by the policy", "NUMBER=12"]);
+    // The grant of the shell allows every name, and means none of these.
+    for name in ["LD_PRELOAD", "LD_LIBRARY_PATH", "PATH", "IFS", "BASH_ENV", "PYTHONSTARTUP", "GIT_SSH_COMMAND"] {
+        assert_eq!(refused(run("sh").env(name, "x").spawn()), format!("env {name}"));
+    }
+}

@@ -1,0 +1,31 @@
+//! A process reads or writes a file from the guest's offset on, and does not move that.
+
+use std::fs;
+use std::io::{Read, Seek, SeekFrom};
+
+use childproof::{File, Stdio};
+use childproof_test_guests::{run, sh};
+
+fn main() {
+    fs::write("/data/digits", "0123456789").unwrap();
+    let mut file = File::open("/data/digits").unwrap();
+    file.seek(SeekFrom::Start(4)).unwrap();
+    for _ in 0..2 {
+        let output = run("cat").stdin(&file).stdout(Stdio::piped()).output().unwrap();
+        assert_eq!(output.stdout, b"456789");
+    }
+    let mut rest = String::new();
+    file.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "456789", "the guest's offset is its own");
+    // At the end there is nothing to read.
+    assert_eq!(run("cat").stdin(&file).stdout(Stdio::piped()).output().unwrap().stdout, b"");
+
+    fs::write("/data/letters", "aaaaaaaaaa").unwrap();
+    let mut file = File::options().write(true).open("/data/letters").unwrap();
+    file.seek(SeekFrom::Start(3)).unwrap();
+    assert!(sh("printf bbb").stdout(&file).status().unwrap().success());
+    assert_eq!(fs::read("/data/letters").unwrap(), b"aaabbbaaaa");
+    file.seek(SeekFrom::Start(12)).unwrap();
+    assert!(sh("printf c >&2").stderr(&file).status().unwrap().success());
+    assert_eq!(fs::read("/data/letters").unwrap(), b"aaabbbaaaa\0\0c");
+}

@@ -1,0 +1,29 @@
+//! A process works in the directory that the guest holds, by default in the first it was given.
+
+use std::fs;
+
+use childproof_test_guests::raw::{self, Termination, preopens};
+use childproof_test_guests::{sh, status_of};
+
+fn main() {
+    fs::create_dir_all("/data/sub/deeper").unwrap();
+    for directory in ["/data", "/data/sub", "/data/sub/deeper", "/data/sub/../sub/deeper/."] {
+        assert!(sh("echo here > mark").current_dir(directory).status().unwrap().success());
+        assert_eq!(fs::read_to_string(format!("{directory}/mark")).unwrap(), "here\n");
+        fs::remove_file(format!("{directory}/mark")).unwrap();
+    }
+    assert!(status_of("echo here > mark").success());
+    assert!(fs::exists("/data/mark").unwrap());
+
+    // The command keeps what it was lent, under whatever name that is by then.
+    let (data, _) = preopens::get_directories().pop().unwrap();
+    let command = raw::sh("echo moved > moved");
+    let sub = data
+        .open_at(raw::PathFlags::empty(), "sub", raw::OpenFlags::DIRECTORY, raw::DescriptorFlags::READ)
+        .unwrap();
+    command.cwd(&sub, Some("deeper"));
+    drop(sub);
+    fs::rename("/data/sub", "/data/renamed").unwrap();
+    assert!(matches!(command.spawn().unwrap().wait().unwrap().termination, Termination::Exited(0)));
+    assert!(fs::exists("/data/renamed/deeper/moved").unwrap());
+}

@@ -1,0 +1,110 @@
+//! What the guest programs share. A guest asserts; it fails by panicking.
+
+pub mod raw;
+
+use std::io;
+use std::time::Duration;
+
+use childproof::{Child, Command, Error, ExitStatus, Stdio};
+
+/// The shell, running `script`. Its streams are nothing until something else is said.
+pub fn sh(script: &str) -> Command {
+    let mut command = run("sh");
+    command.args(["-c", script]);
+    command
+}
+
+/// A program without arguments. Its streams are nothing until something else is said.
+pub fn run(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// The shell, running `script` with a pipe from each of its outputs and nothing to read.
+pub fn piped(script: &str) -> Command {
+    let mut command = sh(script);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// What a script prints.
+pub fn printed(script: &str) -> String {
+    let output = piped(script).output().expect("the shell starts");
+    assert!(output.status.success(), "{script}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("the script prints text")
+}
+
+/// How a script ends.
+pub fn status_of(script: &str) -> ExitStatus {
+    sh(script).status().expect("the shell starts")
+}
+
+/// A process that lives until it is ended.
+pub fn sleeper() -> Child {
+    let mut command = run("sleep");
+    command.arg("1000").spawn().expect("sleep starts")
+}
+
+/// A process that copies its input to its output.
+pub fn cat() -> Child {
+    let mut command = run("cat");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cat starts")
+}
+
+/// The error of the interface behind an error of the SDK.
+#[track_caller]
+pub fn cause<T: std::fmt::Debug>(result: io::Result<T>) -> Error {
+    let error = result.expect_err("this must fail");
+    Error::of(&error).unwrap_or_else(|| panic!("not an error of the interface: {error:?}")).clone()
+}
+
+/// The field that an error names as refused by the policy.
+#[track_caller]
+pub fn refused<T: std::fmt::Debug>(result: io::Result<T>) -> String {
+    match cause(result) {
+        Error::Refused(problem) => problem.field,
+        other => panic!("not a refusal: {other:?}"),
+    }
+}
+
+/// The field that an error names as one that no process can be given.
+#[track_caller]
+pub fn invalid<T: std::fmt::Debug>(result: io::Result<T>) -> String {
+    match cause(result) {
+        Error::InvalidArgument(problem) => problem.field,
+        other => panic!("not an invalid argument: {other:?}"),
+    }
+}
+
+/// Longer than anything takes that works.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until `answer` has one. For what the host has no event for.
+#[track_caller]
+pub fn until<T>(mut answer: impl FnMut() -> Option<T>) -> T {
+    let start = std::time::Instant::now();
+    loop {
+        if let Some(answer) = answer() {
+            return answer;
+        }
+        assert!(start.elapsed() < PATIENCE, "this never came to be");
+    }
+}
+
+/// A program without arguments and with a pipe for each of its streams.
+pub fn run_piped(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Bytes that differ from those around them, so that a lost or swapped block shows.
+pub fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|index| (index ^ (index >> 8) ^ (index >> 16)) as u8).collect()
+}
+
+/// The same in letters.
+pub fn pattern_text(len: usize) -> String {
+    pattern(len).into_iter().map(|byte| char::from(b'a' + byte % 26)).collect()
+}

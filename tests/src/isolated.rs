@@ -1,0 +1,21 @@
+//! Tests that look at the whole process they run in.
+
+use std::env;
+use std::process::Command;
+
+/// Names the test that this process was started for.
+const ONLY: &str = "CHILDPROOF_TESTS_ONLY";
+
+/// Runs `body` in a process that runs nothing but the test `name`: for tests that count the host's descriptors or measure
+/// its memory. `name` is the test's own, as the test harness prints it.
+pub fn isolated(name: &str, body: impl FnOnce()) {
+    if env::var(ONLY).as_deref() == Ok(name) {
+        return body();
+    }
+    let this = env::current_exe().expect("a process knows its program");
+    let output = Command::new(this).args([name, "--exact", "--nocapture"]).env(ONLY, name).output();
+    let output = output.expect("the test can be run once more");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}\n{stderr}");
+}

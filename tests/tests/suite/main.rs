@@ -1,0 +1,66 @@
+//! The component test suite. Every guest program is run by the function of its name, once for each flavour of the
+//! interface; a guest that has no such function does not compile.
+//!
+//! The functions give a guest what it needs and assert what it cannot see. The behaviours are told by the guests.
+
+mod communicate;
+mod ends;
+mod guests;
+mod inputs;
+mod limits;
+mod policy;
+mod start;
+mod stdio;
+mod tools;
+
+/// The functions of all modules, by the names of their guests.
+mod rows {
+    pub(crate) use crate::communicate::*;
+    pub(crate) use crate::ends::*;
+    pub(crate) use crate::guests::*;
+    pub(crate) use crate::inputs::*;
+    pub(crate) use crate::limits::*;
+    pub(crate) use crate::policy::*;
+    pub(crate) use crate::start::*;
+    pub(crate) use crate::stdio::*;
+    pub(crate) use crate::tools::*;
+}
+
+macro_rules! tests {
+    ($($guest:ident)*) => {
+        $(
+            mod $guest {
+                use childproof_tests::{Case, Flavour};
+
+                fn case(flavour: &'static str, with: Flavour) -> Case {
+                    Case::new(stringify!($guest), format!("{}::{flavour}", stringify!($guest)), with)
+                }
+
+                #[test]
+                fn p2_async() {
+                    crate::rows::$guest(case("p2_async", Flavour::P2Async));
+                }
+
+                #[test]
+                fn p2_sync() {
+                    crate::rows::$guest(case("p2_sync", Flavour::P2Sync));
+                }
+            }
+        )*
+    };
+}
+
+childproof_tests::foreach_guest!(tests);
+
+/// A function for a guest that needs nothing but the default case, and tells itself all that there is to see.
+macro_rules! succeed {
+    ($($guest:ident)*) => {
+        $(
+            pub(crate) fn $guest(case: childproof_tests::Case) {
+                case.succeeds();
+            }
+        )*
+    };
+}
+
+use succeed;

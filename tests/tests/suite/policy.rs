@@ -1,0 +1,93 @@
+//! What the policy and the embedder refuse, and what the operator is told.
+
+use std::fs;
+
+use childproof_host::Proposal;
+use childproof_host::audit::AuditEvent;
+use childproof_host::policy::{Grant, Word};
+use childproof_host::process::Signal;
+use childproof_tests::{Case, grant, program};
+
+use crate::start::write_program;
+
+pub(crate) fn policy_argument_forms(case: Case) {
+    fs::write(case.data().join("file"), "").unwrap();
+    let formed = Grant::program(program("true"))
+        .form(["log".into(), "--oneline".into(), Word::regex("-n[0-9]{1,4}").optional()])
+        .form(["show".into(), Word::path().repeat(1, None)]);
+    case.grant("formed", formed).grant("bare", Grant::program(program("true"))).succeeds();
+}
+
+pub(crate) fn policy_signals(case: Case) {
+    case.grant("guarded", grant("sh").signals([Signal::Int])).succeeds();
+}
+
+pub(crate) fn policy_hook_refuses(case: Case) {
+    let hook = |proposal: &Proposal<'_>| match proposal.args.iter().any(|arg| arg.contains("forbidden")) {
+        true => Err("not on a Sunday".to_owned()),
+        false => Ok(()),
+    };
+    let outcome = case.hook(hook).succeeds();
+    let refused = |event: &&AuditEvent| matches!(event, AuditEvent::Refused { .. });
+    let refusals: Vec<_> = outcome.events.iter().filter(refused).collect();
+    match refusals[..] {
+        [AuditEvent::Refused { grant, reason, rule, .. }] => {
+            assert_eq!((grant.as_str(), reason.as_str(), rule.as_str()), ("sh", "not on a Sunday", "hook"));
+        }
+        _ => panic!("{refusals:#?}"),
+    }
+}
+
+pub(crate) fn policy_audit_tells_all(case: Case) {
+    let programs = tempfile::tempdir().unwrap();
+    let missing = write_program(programs.path(), "script", "#!/nowhere/interpreter\n");
+    let bare = Grant::program(program("true"));
+    let outcome = case.grant("bare", bare).grant("interpreter-missing", missing).succeeds();
+    let told: Vec<String> = outcome.events.iter().map(brief).collect();
+    let expected = [
+        "1 granted sh",
+        "1 started sh",
+        "1 ended sh: exited 3 by itself",
+        "refused unheard-of: program",
+        "refused bare: args[0]",
+        "2 granted sleep",
+        "2 started sleep",
+        "2 ended sleep: signaled SIGTERM by guest",
+        "3 granted sleep",
+        "3 started sleep",
+        "3 ended sleep: signaled SIGKILL by wall-time",
+        "4 granted interpreter-missing",
+        "4 failed interpreter-missing",
+        "5 granted sleep",
+        "5 started sleep",
+        "5 ended sleep: signaled SIGKILL by guest",
+    ];
+    assert_eq!(told, expected);
+}
+
+/// An event in a line. That a process that ended has a usage, and a refusal a reason and a rule, is asserted on the way.
+fn brief(event: &AuditEvent) -> String {
+    match event {
+        AuditEvent::Granted { id, grant, program, .. } => {
+            assert!(program.is_absolute());
+            format!("{id} granted {grant}")
+        }
+        AuditEvent::Refused { grant, field, reason, rule, .. } => {
+            assert!(!reason.is_empty() && !rule.is_empty());
+            format!("refused {grant}: {field}")
+        }
+        AuditEvent::Failed { id, grant, reason } => {
+            assert!(!reason.is_empty());
+            format!("{id} failed {grant}")
+        }
+        AuditEvent::Started { id, grant, pid } => {
+            assert_ne!(*pid, 0);
+            format!("{id} started {grant}")
+        }
+        AuditEvent::Ended { id, grant, status, by, user_us, system_us, .. } => {
+            assert!(user_us.is_some() && system_us.is_some());
+            format!("{id} ended {grant}: {status} by {by}")
+        }
+        other => panic!("an event that nobody asked for: {other:?}"),
+    }
+}

@@ -1,0 +1,59 @@
+//! What a child starts with.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::{Arc, Mutex};
+use std::{fs, path::Path};
+
+use childproof_host::Proposal;
+use childproof_host::policy::{Arguments, Grant};
+use childproof_tests::{Case, isolated};
+use rustix::io::{FdFlags, fcntl_setfd};
+
+crate::succeed! {
+    row28_no_signal_is_blocked
+    row30_its_stdio_blocks
+    row33_its_own_session_without_a_terminal
+}
+
+pub(crate) fn row27_sigpipe_is_at_its_default(case: Case) {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    assert_ne!(u64::from_str_radix(ignored.trim(), 16).unwrap(), 0, "the host ignores SIGPIPE, as Rust has it");
+    case.grants(&["yes"]).succeeds();
+}
+
+pub(crate) fn row29_only_its_stdio_is_inherited(case: Case) {
+    let open: Vec<_> = (0..20).map(|_| tempfile::tempfile().unwrap()).collect();
+    for file in &open {
+        fcntl_setfd(file, FdFlags::empty()).unwrap();
+    }
+    case.succeeds();
+    drop(open);
+}
+
+pub(crate) fn row31_failed_spawns_leak_nothing(case: Case) {
+    let name = case.test().to_owned();
+    isolated(&name, || {
+        let counts = Arc::new(Mutex::new(Vec::new()));
+        let counter = counts.clone();
+        let count = move |_: &Proposal<'_>| {
+            counter.lock().unwrap().push(fs::read_dir("/proc/self/fd").unwrap().count());
+            Ok(())
+        };
+        let programs = tempfile::tempdir().unwrap();
+        let script = write_program(programs.path(), "script", "#!/nowhere/interpreter\n");
+        case.grant("interpreter-missing", script).hook(count).succeeds();
+        let counts = counts.lock().unwrap();
+        assert_eq!(counts.len(), 1_000);
+        // The first spawn opens what is kept, such as /dev/null.
+        assert_eq!(counts[1..].iter().max(), counts[1..].iter().min(), "{counts:?}");
+    });
+}
+
+/// A grant of an executable file with these contents, with all arguments.
+pub(crate) fn write_program(directory: &Path, name: &str, contents: impl AsRef<[u8]>) -> Grant {
+    let path = directory.join(name);
+    fs::write(&path, contents).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    Grant::program(path).args(Arguments::Any)
+}
