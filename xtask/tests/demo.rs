@@ -165,26 +165,43 @@ fn a_shallow_clone_is_said_to_be_one() {
 #[test]
 fn the_repository_cannot_name_programs_to_run() {
     let checkout = Checkout::known();
-    let program = checkout.path.join("program");
-    let traces = checkout.path.join("it ran");
-    fs::write(&program, format!("#!/bin/sh\ntouch '{}'\n", traces.display())).unwrap();
+    let (program, trace) = (checkout.path.join(".git/program"), checkout.path.join(".git/it-ran"));
+    let signature = "-----BEGIN PGP SIGNATURE-----\n\n-----END PGP SIGNATURE-----";
+    let script = format!("#!/bin/sh\n: >.git/it-ran\necho '{signature}'\necho '[GNUPG:] SIG_CREATED ' >&2\n");
+    fs::write(&program, script).unwrap();
     fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let program = program.to_str().unwrap();
     for (key, value) in [
-        ("core.fsmonitor", program),
-        ("core.pager", program),
-        ("pager.log", program),
-        ("log.showSignature", "true"),
         ("gpg.program", program),
-        ("diff.external", program),
-        ("diff.rust.textconv", program),
-        ("core.sshCommand", program),
+        ("log.showSignature", "true"),
+        ("core.fsmonitor", program),
     ] {
         checkout.git(&["config", key, value]);
     }
-    fs::write(checkout.path.join(".git/info/attributes"), "*.rs diff=rust\n").unwrap();
-    assert!(report(&checkout.path).contains("4 commits by 2 authors"));
-    assert!(!traces.exists());
+    let ada = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"];
+    checkout.git(
+        &[
+            &ada[..],
+            &[
+                "commit",
+                "--quiet",
+                "--allow-empty",
+                "--gpg-sign",
+                "--message",
+                "Signed",
+            ],
+        ]
+        .concat(),
+    );
+
+    // Git by itself does run it.
+    fs::remove_file(&trace).unwrap();
+    checkout.git(&["log"]);
+    assert!(trace.exists());
+
+    fs::remove_file(&trace).unwrap();
+    assert!(report(&checkout.path).contains("5 commits by 2 authors"));
+    assert!(!trace.exists());
 }
 
 #[test]
