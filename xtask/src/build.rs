@@ -33,9 +33,11 @@ pub fn guest(package: &str) -> Result<PathBuf> {
 /// # Errors
 ///
 /// When the build fails.
-pub fn host(package: &str, program: &str) -> Result<PathBuf> {
+pub fn host(program: &str) -> Result<PathBuf> {
     let mut cargo = cargo();
-    cargo.args(["build", "--package", package, "--bin", program]);
+    // Not by its package: its dependencies would get fewer features than in `cargo test --workspace`, and wasmtime be
+    // built once for each.
+    cargo.args(["build", "--workspace", "--bin", program]);
     executable(cargo, program)
 }
 

@@ -25,7 +25,7 @@ pub fn run(path: Option<&Path>) -> Result<ExitCode> {
     ensure!(checkout.is_dir(), "{} is not a directory", checkout.display());
 
     let guest = build::guest("repo-report")?;
-    let childproof = build::host("childproof-cli", "childproof")?;
+    let childproof = build::host("childproof")?;
     let policy = root().join("examples/repo-report/policy.toml");
 
     let mut dir = checkout.clone().into_os_string();

@@ -33,7 +33,10 @@ enum Chore {
     /// Check licenses, sources and duplicates of all dependencies against deny.toml
     Deny,
     /// Run the commands of README.md, one after the other
-    Readme,
+    Readme {
+        /// Another document, whose commands run in its directory
+        document: Option<PathBuf>,
+    },
 }
 
 fn main() -> Result<ExitCode> {
@@ -47,7 +50,10 @@ fn main() -> Result<ExitCode> {
         Chore::Wit { check: true } => xtask::wit::check()?,
         Chore::Wit { check: false } => xtask::wit::copy()?,
         Chore::Deny => xtask::deny::check()?,
-        Chore::Readme => xtask::readme::run_commands()?,
+        Chore::Readme { document } => {
+            let document = document.unwrap_or_else(|| xtask::root().join("README.md"));
+            xtask::readme::run_commands(&document.canonicalize()?)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! What the README says: its blocks, and running its commands.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -56,29 +57,31 @@ pub fn of_project() -> Result<Vec<Block>> {
     blocks(&fs::read_to_string(crate::root().join("README.md")).context("cannot read README.md")?)
 }
 
-/// Runs the README's `sh` blocks in the project's directory, in order, and stops at the first that fails.
+/// Runs the `sh` blocks of a document in its directory, in order, and stops at the first that fails.
 ///
 /// # Errors
 ///
-/// When a block fails, or there is none.
-pub fn run_commands() -> Result<()> {
-    let blocks: Vec<_> = of_project()?.into_iter().filter(|block| block.info == "sh").collect();
-    ensure!(!blocks.is_empty(), "README.md has no sh block");
+/// When a block fails, or there is none, and when the document cannot be read.
+pub fn run_commands(document: &Path) -> Result<()> {
+    let name = document.display();
+    let text = fs::read_to_string(document).with_context(|| format!("cannot read {name}"))?;
+    let blocks: Vec<_> = blocks(&text)?.into_iter().filter(|block| block.info == "sh").collect();
+    ensure!(!blocks.is_empty(), "{name} has no sh block");
     for block in &blocks {
-        println!("\n--- README.md, line {}\n{}", block.line, block.text);
+        println!("\n--- {name}, line {}\n{}", block.line, block.text);
         let status = Command::new("bash")
             .args(["-euo", "pipefail", "-c", &block.text])
-            .current_dir(crate::root())
+            .current_dir(document.parent().unwrap_or(Path::new("/")))
             .stdin(Stdio::null())
             .status()
             .context("cannot run bash")?;
         ensure!(
             status.success(),
-            "the commands of README.md, line {}, failed ({status})",
+            "the commands of {name}, line {}, failed ({status})",
             block.line
         );
     }
-    println!("\n{} blocks of commands ran", blocks.len());
+    println!("\n{} blocks of commands of {name} ran", blocks.len());
     Ok(())
 }
 
@@ -106,5 +109,31 @@ mod tests {
     #[test]
     fn a_block_without_an_end_is_an_error() {
         assert!(blocks("```sh\ncargo a\n").unwrap_err().to_string().contains("line 1"));
+    }
+
+    #[test]
+    fn commands_run_in_the_documents_directory_until_one_fails() {
+        let directory = tempfile::tempdir().unwrap();
+        let document = directory.path().join("README.md");
+        fs::write(
+            &document,
+            "```sh\necho a >one\nfalse | true\n```\n```sh\necho b >two\n```\n",
+        )
+        .unwrap();
+        assert!(
+            run_commands(&document)
+                .unwrap_err()
+                .to_string()
+                .contains("line 1, failed")
+        );
+        assert!(directory.path().join("one").exists());
+        assert!(!directory.path().join("two").exists());
+
+        fs::write(&document, "```sh\ncat one >two\n```\n").unwrap();
+        run_commands(&document).unwrap();
+        assert_eq!(fs::read(directory.path().join("two")).unwrap(), b"a\n");
+
+        fs::write(&document, "```text\ncat one >two\n```\n").unwrap();
+        assert!(run_commands(&document).unwrap_err().to_string().contains("no sh block"));
     }
 }

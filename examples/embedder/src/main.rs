@@ -25,14 +25,10 @@ fn main() -> anyhow::Result<()> {
     let [_, policy, guest] = arguments.as_slice() else {
         anyhow::bail!("usage: embedder POLICY.toml GUEST.wasm")
     };
-
-    let search_path = std::env::var_os("PATH");
-    let options = LoadOptions {
-        search_path: search_path.as_deref(),
+    let policy = Policy::from_toml(&std::fs::read_to_string(policy)?)?.load(&LoadOptions {
+        search_path: std::env::var_os("PATH").as_deref(),
         ..LoadOptions::default()
-    };
-    let policy = Policy::from_toml(&std::fs::read_to_string(policy)?)?.load(&options)?;
-
+    })?;
     let engine = Engine::default();
     let mut linker = Linker::<State>::new(&engine);
     add_to_linker_sync(&mut linker)?;
@@ -40,20 +36,13 @@ fn main() -> anyhow::Result<()> {
         ctx: &state.process,
         table: &mut state.table,
     })?;
-
-    let wasi = WasiCtx::builder().inherit_stdio().build();
-    let process = ProcessCtx::builder(policy).inherit_stdio().build();
-    let mut store = Store::new(
-        &engine,
-        State {
-            wasi,
-            process,
-            table: ResourceTable::new(),
-        },
-    );
-    let guest = Component::from_file(&engine, guest)?;
-    let run = Command::instantiate(&mut store, &guest, &linker)?;
-    run.wasi_cli_run()
-        .call_run(&mut store)?
-        .map_err(|()| anyhow::anyhow!("the guest failed"))
+    let state = State {
+        wasi: WasiCtx::builder().inherit_stdio().build(),
+        process: ProcessCtx::builder(policy).inherit_stdio().build(),
+        table: ResourceTable::new(),
+    };
+    let mut store = Store::new(&engine, state);
+    let run = Command::instantiate(&mut store, &Component::from_file(&engine, guest)?, &linker)?;
+    let ended = run.wasi_cli_run().call_run(&mut store)?;
+    ended.map_err(|()| anyhow::anyhow!("the guest failed"))
 }
