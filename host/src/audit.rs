@@ -68,9 +68,9 @@ pub enum AuditEvent {
         id: u64,
         /// The name of the grant.
         grant: String,
-        /// How: `exited 0`, `signaled SIGKILL`, or `status lost`.
+        /// How: `exited 0`, `signaled SIGKILL`, or `unknown`.
         status: String,
-        /// By whom: `itself`, `guest`, or the name of a limit.
+        /// By whom: `itself`, `guest`, the name of a limit, or `unknown`.
         by: String,
         /// CPU time in the program, in microseconds.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,21 +99,52 @@ impl<F: Fn(&AuditEvent) + Send + Sync> AuditSink for F {
     }
 }
 
+/// How many bytes of a guest's text an event repeats at most: a guest must not be able to fill the operator's disk.
+const MOST_TEXT: usize = 4096;
+
+/// A text of the guest's, cut where it is too long.
+fn clip(text: &str) -> String {
+    match text.char_indices().find(|(at, char)| at + char.len_utf8() > MOST_TEXT) {
+        Some((end, _)) => format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), text.len()),
+        None => text.to_owned(),
+    }
+}
+
+/// The guest's arguments, cut where they are too long or too many.
+fn readable(args: &[String]) -> Vec<String> {
+    let mut left = MOST_TEXT;
+    let mut kept: Vec<String> = Vec::new();
+    for argument in args {
+        // An empty argument takes room, too.
+        let Some(rest) = left.checked_sub(argument.len().saturating_add(1)) else {
+            kept.push(clip(argument));
+            break;
+        };
+        left = rest;
+        kept.push(argument.clone());
+    }
+    if kept.len() < args.len() {
+        let more = args.len() - kept.len();
+        kept.push(format!("… and {more} more"));
+    }
+    kept
+}
+
 impl AuditEvent {
     pub(crate) fn granted(id: u64, grant: &str, program: &Path, args: &[String], rule: &str) -> Self {
         Self::Granted {
             id,
             grant: grant.to_owned(),
             program: program.to_owned(),
-            args: args.to_vec(),
+            args: readable(args),
             rule: rule.to_owned(),
         }
     }
 
     pub(crate) fn refused_by_policy(grant: &str, args: &[String], refusal: &Refusal) -> Self {
         Self::Refused {
-            grant: grant.to_owned(),
-            args: args.to_vec(),
+            grant: clip(grant),
+            args: readable(args),
             field: refusal.field.to_string(),
             reason: refusal.message.clone(),
             rule: refusal.rule.clone(),
@@ -122,16 +153,16 @@ impl AuditEvent {
     }
 
     /// A refusal that was not the policy's own: a quota, the hook, a directory.
-    pub(crate) fn refused(grant: &str, args: &[String], rule: &str, error: &Error) -> Self {
+    pub(crate) fn refused(grant: &str, args: &[String], rule: &str, field: &str, error: &Error) -> Self {
         let (field, reason) = match error {
             Error::Refused(problem) | Error::InvalidArgument(problem) | Error::Unsupported(problem) => {
                 (problem.field.clone(), problem.message.clone())
             }
-            other => ("program".to_owned(), other.to_string()),
+            other => (field.to_owned(), other.to_string()),
         };
         Self::Refused {
-            grant: grant.to_owned(),
-            args: args.to_vec(),
+            grant: clip(grant),
+            args: readable(args),
             field,
             reason,
             rule: rule.to_owned(),
@@ -147,10 +178,11 @@ impl AuditEvent {
             status: match status.map(|status| status.termination) {
                 Some(Termination::Exited(code)) => format!("exited {code}"),
                 Some(Termination::Signaled(signal)) => format!("signaled {signal}"),
-                None => "status lost".to_owned(),
+                None => "unknown".to_owned(),
             },
             by: match status.map(|status| status.ended_by) {
-                Some(EndedBy::Itself) | None => "itself".to_owned(),
+                Some(EndedBy::Itself) => "itself".to_owned(),
+                None => "unknown".to_owned(),
                 Some(EndedBy::Guest) => "guest".to_owned(),
                 Some(EndedBy::Limit(limit)) => limit.to_string(),
             },

@@ -40,6 +40,8 @@ pub struct Proposal<'a> {
     pub grant: &'a str,
     /// The program's canonical path.
     pub program: &'a Path,
+    /// The program's own name as it will see it.
+    pub argv0: &'a str,
     /// The arguments, without the program's own name.
     pub args: &'a [String],
     /// The whole environment of the process.
@@ -117,11 +119,11 @@ impl ProcessCtx {
     ///
     /// # Errors
     ///
-    /// Those of the WIT's `command.spawn`.
+    /// Those of the WIT's `command.spawn`; outside of a tokio runtime, [`Error::Other`].
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime whose I/O and time drivers are on.
+    /// In a tokio runtime whose I/O or time driver is off.
     pub fn spawn(&self, request: &SpawnRequest) -> Result<Process, Error> {
         crate::process::spawn(self, request)
     }

@@ -285,11 +285,13 @@ impl PathCheck for PathScope<'_> {
     }
 }
 
+/// The path without a slash at its end, which would make the kernel follow a link in the last place; never empty.
 fn or_here(path: &Path) -> PathBuf {
+    let path: PathBuf = path.components().collect();
     if path.as_os_str().is_empty() {
         PathBuf::from(".")
     } else {
-        path.to_owned()
+        path
     }
 }
 
@@ -379,6 +381,7 @@ mod tests {
             "../up",
             "../link",
             "../dangling",
+            "../dangling/",
             "../up/secret",
             "missing/new",
             "/etc/passwd",

@@ -161,6 +161,9 @@ impl Process {
     /// [`Error::NoSuchProcess`] if it has ended, [`Error::Refused`] if the policy does not allow the signal,
     /// [`Error::Unsupported`] and [`Error::Other`].
     pub fn send_signal(&self, signal: Signal) -> Result<(), Error> {
+        if matches!(signal, Signal::Other(_)) {
+            return Err(Error::unsupported("signal", "a signal without a name cannot be sent"));
+        }
         self.check_signal(signal)?;
         self.live.signal(signal)
     }
@@ -216,9 +219,12 @@ impl Process {
             Err(other) => return Err(other),
         }
         self.kill()?;
+        let status = self.wait().await?;
+        // It may have ended by itself at the last moment.
+        let killed = status.termination == Termination::Signaled(Signal::Kill);
         Ok(Stopped {
-            status: self.wait().await?,
-            by: StoppedBy::Kill,
+            status,
+            by: if killed { StoppedBy::Kill } else { StoppedBy::Terminate },
         })
     }
 

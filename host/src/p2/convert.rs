@@ -160,7 +160,7 @@ macro_rules! signals {
                 match signal {
                     $(wit::Signal::$name => Self::$name,)*
                     wit::Signal::Realtime(nth) => Self::Realtime(nth),
-                    // No system has a signal of this number, so it is refused as unsupported.
+                    // It can be received and not be sent, which is said where it is sent.
                     wit::Signal::Unnamed => Self::Other(0),
                 }
             }

@@ -78,7 +78,7 @@ impl ProcessCtxView<'_> {
             Source::Stream(stream) => {
                 let pipe = self.ctx.streams().reader(self.table.get(&stream)?);
                 give_up(self.table, stream);
-                pipe.map_or_else(|| Stdin::Unusable(foreign("stdin")), Stdin::Pipe)
+                pipe.map_or_else(|| Stdin::Unusable(foreign("stdin")), |pipe| Stdin::Pipe(pipe.detach()))
             }
         };
         self.command(command)?.request.stdin = stdin;
@@ -114,12 +114,12 @@ impl ProcessCtxView<'_> {
                 let writer = self.ctx.streams().writer(self.table.get(&stream)?);
                 let target = match writer {
                     None => Stdout::Unusable(foreign(field)),
-                    Some(writer) if writer.has_unwritten() => {
+                    Some(writer) if writer.has_unwritten => {
                         let unflushed =
                             "the stream holds bytes that are not written yet; flush it before it is passed on";
                         Stdout::Unusable(Error::invalid(field, unflushed))
                     }
-                    Some(writer) => Stdout::Pipe(writer.pipe),
+                    Some(writer) => Stdout::Pipe(writer.pipe.detach()),
                 };
                 give_up(self.table, stream);
                 target
@@ -189,8 +189,8 @@ impl ProcessCtxView<'_> {
     }
 }
 
-/// Drops a stream that the guest gave away. One that still has a pollable stays in the table until the store goes: its
-/// pipe is taken out of it by the spawn that uses it.
+/// Drops a stream that the guest gave away. One that still has a pollable stays in the table until the store goes, as an
+/// empty shell: its pipe was taken out of it.
 fn give_up<T: 'static>(table: &mut ResourceTable, stream: Resource<T>) {
     let _ = table.delete(stream);
 }

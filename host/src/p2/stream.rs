@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, Bytes};
+use tokio::runtime::Handle;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::{
     DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, StreamError, StreamResult,
@@ -27,25 +27,34 @@ pub(crate) struct Streams(Arc<Mutex<Ends>>);
 #[derive(Debug, Default)]
 struct Ends {
     readers: HashMap<usize, PipeSlot<PipeReader>>,
-    writers: HashMap<usize, Writer>,
+    writers: HashMap<usize, Arc<Outlet>>,
 }
 
-/// The pipe behind an output stream.
-#[derive(Clone, Debug)]
+/// The pipe behind an output stream, and what the pipe has not taken yet. The stream, the task that writes the rest, and
+/// the registry share it.
+#[derive(Debug)]
+struct Outlet {
+    pipe: PipeSlot<PipeWriter>,
+    outbox: Mutex<Outbox>,
+}
+
+#[derive(Debug, Default)]
+struct Outbox {
+    pending: Bytes,
+    failed: Option<StreamError>,
+    /// Whether a task is there that writes what is pending.
+    draining: bool,
+}
+
+/// The pipe behind an output stream, for a spawn that is to have it.
 pub(crate) struct Writer {
     pub(crate) pipe: PipeSlot<PipeWriter>,
-    unwritten: Arc<AtomicBool>,
-}
-
-impl Writer {
     /// Whether the stream accepted bytes that the pipe has not taken yet.
-    pub(crate) fn has_unwritten(&self) -> bool {
-        self.unwritten.load(Ordering::Relaxed)
-    }
+    pub(crate) has_unwritten: bool,
 }
 
 impl Streams {
-    fn ends(&self) -> std::sync::MutexGuard<'_, Ends> {
+    fn ends(&self) -> MutexGuard<'_, Ends> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -62,17 +71,17 @@ impl Streams {
 
     /// A stream over the writing end of a pipe.
     pub(crate) fn output(&self, pipe: PipeWriter) -> DynOutputStream {
-        let end = Writer {
+        let outlet = Arc::new(Outlet {
             pipe: PipeSlot::new(pipe),
-            unwritten: Arc::default(),
-        };
+            outbox: Mutex::default(),
+        });
+        let runtime = Handle::try_current().ok();
         let stream = Box::new(PipeOutputStream {
-            end: end.clone(),
-            pending: Bytes::new(),
-            failed: None,
+            outlet: outlet.clone(),
+            runtime,
             streams: self.clone(),
         });
-        self.ends().writers.insert(address(&*stream), end);
+        self.ends().writers.insert(address(&*stream), outlet);
         stream
     }
 
@@ -83,7 +92,12 @@ impl Streams {
 
     /// The pipe behind a stream, if it is a process's.
     pub(crate) fn writer(&self, stream: &DynOutputStream) -> Option<Writer> {
-        self.ends().writers.get(&address(&**stream)).cloned()
+        let outlet = self.ends().writers.get(&address(&**stream)).cloned()?;
+        let has_unwritten = !outlet.outbox().pending.is_empty();
+        Some(Writer {
+            pipe: outlet.pipe.clone(),
+            has_unwritten,
+        })
     }
 }
 
@@ -129,7 +143,8 @@ impl PipeInputStream {
 impl Pollable for PipeInputStream {
     async fn ready(&mut self) {
         if let Some(pipe) = self.pipe.get() {
-            pipe.readable().await;
+            // The read that follows says what went wrong.
+            let _ = pipe.readable().await;
         }
     }
 }
@@ -146,67 +161,83 @@ impl InputStream for PipeInputStream {
             if let Some(bytes) = self.try_read(size)? {
                 return Ok(bytes);
             }
-            self.ready().await;
+            let Some(pipe) = self.pipe.get() else {
+                return Err(StreamError::Closed);
+            };
+            pipe.readable().await.map_err(failed)?;
         }
     }
 }
 
-/// What a process reads. Bytes that the pipe has no room for wait here, at most what one write handed over; the guest
-/// may not write more meanwhile. Dropping the stream finishes writing them in the background, then closes the pipe.
+fn failed(error: io::Error) -> StreamError {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => StreamError::Closed,
+        _ => StreamError::LastOperationFailed(error.into()),
+    }
+}
+
+/// What a process reads.
+///
+/// Bytes that the pipe has no room for wait here, at most [`PERMIT`] of them, and the guest may not write more meanwhile.
+/// They are written as soon as there is room, whatever the guest does: it may go on to wait for the answer to them, or
+/// drop the stream. The pipe is closed once the stream is dropped and they are written, or nobody reads them any more.
 #[derive(Debug)]
 pub struct PipeOutputStream {
-    end: Writer,
-    pending: Bytes,
-    failed: Option<StreamError>,
+    outlet: Arc<Outlet>,
+    runtime: Option<Handle>,
     streams: Streams,
 }
 
 impl Drop for PipeOutputStream {
     fn drop(&mut self) {
         self.streams.ends().writers.remove(&address(self));
-        if self.pending.is_empty() || self.failed.is_some() {
-            return;
-        }
-        let rest = std::mem::take(&mut self.pending);
-        if let (Some(pipe), Ok(runtime)) = (self.end.pipe.take(), tokio::runtime::Handle::try_current()) {
-            // It ends: either the process reads all of it, or the process ends, which breaks the pipe.
-            runtime.spawn(finish(pipe, rest));
-        }
     }
 }
 
-async fn finish(pipe: Arc<PipeWriter>, mut rest: Bytes) {
-    while !rest.is_empty() {
-        match pipe.try_write(&rest) {
-            Ok(written) => rest.advance(written),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => pipe.writable().await,
-            Err(_) => return,
-        }
+impl Outlet {
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        // No code that can panic runs under the lock.
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl PipeOutputStream {
-    /// Writes what is pending, as far as the pipe takes it now.
-    fn write_pending(&mut self) {
-        let Some(pipe) = self.end.pipe.get() else {
-            self.failed = Some(StreamError::Closed);
-            return;
-        };
-        while !self.pending.is_empty() {
-            match pipe.try_write(&self.pending) {
-                Ok(written) => self.pending.advance(written),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => {
-                    self.pending.clear();
-                    self.failed = Some(match error.kind() {
-                        io::ErrorKind::BrokenPipe => StreamError::Closed,
-                        _ => StreamError::LastOperationFailed(error.into()),
-                    });
-                    break;
-                }
+    /// Writes what is pending, as far as the pipe takes it now. Whether there is more.
+    fn write_pending(&self, outbox: &mut Outbox) -> bool {
+        while !outbox.pending.is_empty() {
+            let Some(pipe) = self.pipe.get() else {
+                outbox.fail(StreamError::Closed);
+                break;
+            };
+            match pipe.try_write(&outbox.pending) {
+                Ok(written) => outbox.pending.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                Err(error) => outbox.fail(failed(error)),
             }
         }
-        self.end.unwritten.store(!self.pending.is_empty(), Ordering::Relaxed);
+        false
+    }
+
+    /// Waits until nothing is pending.
+    async fn drained(&self) {
+        while self.write_pending(&mut self.outbox()) {
+            let Some(pipe) = self.pipe.get() else { return };
+            if let Err(error) = pipe.writable().await {
+                self.outbox().fail(failed(error));
+            }
+        }
+    }
+
+    /// Writes what is pending without the guest.
+    async fn drain(self: Arc<Self>) {
+        self.drained().await;
+        let mut outbox = self.outbox();
+        outbox.draining = false;
+    }
+}
+
+impl Outbox {
+    fn fail(&mut self, error: StreamError) {
+        self.pending.clear();
+        self.failed = Some(error);
     }
 
     fn check(&mut self) -> StreamResult<()> {
@@ -219,63 +250,57 @@ impl PipeOutputStream {
             }
         }
     }
-
-    async fn drained(&mut self) {
-        loop {
-            self.write_pending();
-            if self.pending.is_empty() || self.failed.is_some() {
-                return;
-            }
-            if let Some(pipe) = self.end.pipe.get() {
-                pipe.writable().await;
-            }
-        }
-    }
 }
 
 #[async_trait]
 impl Pollable for PipeOutputStream {
     async fn ready(&mut self) {
-        self.drained().await;
+        self.outlet.drained().await;
     }
 }
 
 #[async_trait]
 impl OutputStream for PipeOutputStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.check()?;
-        if !self.pending.is_empty() {
+        let mut outbox = self.outlet.outbox();
+        outbox.check()?;
+        if !outbox.pending.is_empty() || bytes.len() > PERMIT {
             // Nothing is lost and nothing traps: the guest may wait for `check-write` and write this once more.
-            let refused = "a write was not allowed: check-write had answered less";
+            let refused = "more was written than check-write allowed; nothing of it was accepted";
             return Err(StreamError::LastOperationFailed(wasmtime::Error::msg(refused)));
         }
-        self.pending = bytes;
-        self.write_pending();
+        outbox.pending = bytes;
+        if self.outlet.write_pending(&mut outbox)
+            && !outbox.draining
+            && let Some(runtime) = &self.runtime
+        {
+            outbox.draining = true;
+            runtime.spawn(self.outlet.clone().drain());
+        }
         Ok(())
     }
 
     fn flush(&mut self) -> StreamResult<()> {
         // What is pending is on its way; `check_write` answers none until it is written.
-        self.check()
+        self.outlet.outbox().check()
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        if !self.pending.is_empty() {
-            self.write_pending();
-        }
-        self.check()?;
-        Ok(if self.pending.is_empty() { PERMIT } else { 0 })
+        let mut outbox = self.outlet.outbox();
+        let full = self.outlet.write_pending(&mut outbox);
+        outbox.check()?;
+        Ok(if full { 0 } else { PERMIT })
     }
 
     async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.drained().await;
+        self.outlet.drained().await;
         self.write(bytes)?;
-        self.drained().await;
-        self.check()
+        self.outlet.drained().await;
+        self.outlet.outbox().check()
     }
 
     async fn write_ready(&mut self) -> StreamResult<usize> {
-        self.drained().await;
+        self.outlet.drained().await;
         self.check_write()
     }
 }

@@ -51,7 +51,8 @@ pub struct Limits {
     pub open_files: Option<u64>,
     /// Size of a file that a process may write, in bytes. Zero lets it write to no regular file. Default: no bound.
     pub file_size: Option<u64>,
-    /// Processes in the tree of a process, itself included. Default: no bound.
+    /// Processes and threads of the *user* the host runs as, whoever started them, past which a process cannot start
+    /// another: the kernel's RLIMIT_NPROC, which knows no trees and does not bind root. Default: no bound.
     pub processes: Option<u64>,
 }
 

@@ -13,6 +13,10 @@ use super::status::ExitStatus;
 use super::{Pipes, Process, Stdio};
 use crate::error::{Captured, Error, FOR_EVER};
 
+/// How many steps the pump takes before timers and other tasks have their turn. It is more than it takes to empty the
+/// largest pipe, so that what is in the pipes when a process ends is read even with no time to drain them.
+const STEPS: usize = 64;
+
 /// What [`Process::communicate`] may take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CommunicateOptions {
@@ -37,12 +41,42 @@ pub struct Output {
     pub complete: bool,
 }
 
-/// What is left to send, and the pipe to send it to.
-#[derive(Debug)]
-struct Sending {
-    pipe: PipeWriter,
-    input: Vec<u8>,
+/// The input of a process. What was sent of it is memory that is at hand: output is received into it, which spares the
+/// host the pages of a second buffer of the same size, where that is what a process answers.
+#[derive(Debug, Default)]
+struct Input {
+    bytes: Vec<u8>,
     sent: usize,
+    /// How many bytes at the beginning are output by now; never more than were sent.
+    received: usize,
+}
+
+impl Input {
+    fn unsent(&self) -> &[u8] {
+        self.bytes.get(self.sent..).unwrap_or_default()
+    }
+
+    fn spent(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.received..self.sent).unwrap_or_default()
+    }
+
+    /// The output that was received here, followed by `rest`.
+    fn hand_over(&mut self, rest: Vec<u8>) -> Vec<u8> {
+        if self.received == 0 {
+            return rest;
+        }
+        let mut output = if self.unsent().is_empty() {
+            self.sent = 0;
+            std::mem::take(&mut self.bytes)
+        } else {
+            self.bytes.clone()
+        };
+        output.truncate(self.received);
+        self.received = 0;
+        output.extend(rest);
+        output.shrink_to_fit();
+        output
+    }
 }
 
 /// One output of the process: what was read of it so far, and the pipe while it is open.
@@ -50,12 +84,15 @@ struct Sending {
 struct Receiving {
     pipe: Option<PipeReader>,
     received: Vec<u8>,
+    /// A byte that was read to tell the end of the stream from more of it, and belongs to the next call.
+    surplus: Vec<u8>,
 }
 
 /// The state of a conversation, kept between calls so that none of them loses anything.
 #[derive(Debug)]
 pub(crate) struct Communication {
-    stdin: Option<Sending>,
+    stdin: Option<PipeWriter>,
+    input: Input,
     stdout: Option<Receiving>,
     stderr: Option<Receiving>,
 }
@@ -75,14 +112,17 @@ impl Communication {
         let receiving = |pipe: PipeReader| Receiving {
             pipe: Some(pipe),
             received: Vec::new(),
+            surplus: Vec::new(),
         };
         Self {
             // Without input the pipe is dropped here, which closes it.
             stdin: pipes
                 .stdin
-                .zip(input)
-                .filter(|(_, input)| !input.is_empty())
-                .map(|(pipe, input)| Sending { pipe, input, sent: 0 }),
+                .filter(|_| input.as_ref().is_some_and(|input| !input.is_empty())),
+            input: Input {
+                bytes: input.unwrap_or_default(),
+                ..Input::default()
+            },
             stdout: pipes.stdout.map(receiving),
             stderr: pipes.stderr.map(receiving),
         }
@@ -90,7 +130,9 @@ impl Communication {
 
     fn held(&self) -> u64 {
         let held = |stream: &Option<Receiving>| stream.as_ref().map_or(0, |stream| stream.received.len() as u64);
-        held(&self.stdout).saturating_add(held(&self.stderr))
+        held(&self.stdout)
+            .saturating_add(held(&self.stderr))
+            .saturating_add(self.input.received as u64)
     }
 
     fn is_open(&self) -> bool {
@@ -102,23 +144,15 @@ impl Communication {
 
     /// Writes once and reads once from each stream.
     fn step(&mut self, cx: &mut Context<'_>, limit: u64) -> io::Result<Step> {
-        let mut progress = false;
-        if let Some(sending) = &mut self.stdin {
-            match sending.poll(cx) {
-                Poll::Pending => {}
-                Poll::Ready(true) => progress = true,
-                Poll::Ready(false) => {
-                    self.stdin = None;
-                    progress = true;
-                }
-            }
-        }
+        let mut progress = self.send(cx);
         for other in [false, true] {
             let room = limit.saturating_sub(self.held());
-            let Some(stream) = (if other { &mut self.stderr } else { &mut self.stdout }) else {
-                continue;
+            let (stream, spent) = match other {
+                false => (&mut self.stdout, Some(&mut self.input)),
+                true => (&mut self.stderr, None),
             };
-            match stream.poll(cx, room)? {
+            let Some(stream) = stream else { continue };
+            match stream.poll(cx, room, spent)? {
                 Step::Progress => progress = true,
                 Step::Full => return Ok(Step::Full),
                 Step::Waiting | Step::Done => {}
@@ -131,10 +165,25 @@ impl Communication {
         })
     }
 
+    /// Writes once. Whether that changed anything.
+    fn send(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(pipe) = &self.stdin else { return false };
+        match pipe.poll_write(cx, self.input.unsent()) {
+            Poll::Pending => return false,
+            Poll::Ready(Ok(written)) => self.input.sent += written,
+            // A process that stopped reading has got all it wants.
+            Poll::Ready(Err(_)) => self.input.bytes.truncate(self.input.sent),
+        }
+        if self.input.unsent().is_empty() {
+            self.stdin = None;
+        }
+        true
+    }
+
     /// Moves data until everything is at its end.
     async fn pump(&mut self, limit: u64) -> Result<(), Error> {
         poll_fn(|cx| {
-            loop {
+            for _ in 0..STEPS {
                 match self.step(cx, limit) {
                     Ok(Step::Progress) => {}
                     Ok(Step::Waiting) => return Poll::Pending,
@@ -143,6 +192,8 @@ impl Communication {
                     Err(error) => return Poll::Ready(Err(Error::system("read output", error))),
                 }
             }
+            cx.waker().wake_by_ref();
+            Poll::Pending
         })
         .await
     }
@@ -150,47 +201,54 @@ impl Communication {
     fn hand_over(&mut self) -> Captured {
         let received = |stream: &mut Option<Receiving>| stream.as_mut().map(|s| std::mem::take(&mut s.received));
         Captured {
-            stdout: received(&mut self.stdout),
+            stdout: received(&mut self.stdout).map(|rest| self.input.hand_over(rest)),
             stderr: received(&mut self.stderr),
         }
     }
 }
 
-impl Sending {
-    /// Whether there is more to send. A process that stopped reading has got all it wants.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let rest = self.input.get(self.sent..).unwrap_or_default();
-        match self.pipe.poll_write(cx, rest) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(_)) => Poll::Ready(false),
-            Poll::Ready(Ok(written)) => {
-                self.sent += written;
-                Poll::Ready(self.sent < self.input.len())
-            }
-        }
-    }
-}
-
 impl Receiving {
-    fn poll(&mut self, cx: &mut Context<'_>, room: u64) -> io::Result<Step> {
+    fn poll(&mut self, cx: &mut Context<'_>, room: u64, input: Option<&mut Input>) -> io::Result<Step> {
         let Some(pipe) = &self.pipe else { return Ok(Step::Done) };
         if room == 0 {
-            // Only the end of the stream may still come. What is there is left where it is, for the next call.
-            if pipe.poll_readable(cx)?.is_pending() {
-                return Ok(Step::Waiting);
+            // Only the end of the stream may still come.
+            if self.surplus.is_empty() {
+                match pipe.poll_read(cx, &mut self.surplus, 1) {
+                    Poll::Pending => return Ok(Step::Waiting),
+                    Poll::Ready(Ok(0)) => {
+                        self.pipe = None;
+                        return Ok(Step::Progress);
+                    }
+                    Poll::Ready(read) => read?,
+                };
             }
-            if pipe.available()? > 0 {
-                return Ok(Step::Full);
+            return Ok(Step::Full);
+        }
+        if !self.surplus.is_empty() {
+            self.received.append(&mut self.surplus);
+            return Ok(Step::Progress);
+        }
+        let most = usize::try_from(room).unwrap_or(usize::MAX);
+        let read = match input {
+            // Once there was more output than input, the rest of it comes behind.
+            Some(input) if self.received.is_empty() && input.received < input.sent => {
+                let spent = input.spent();
+                let len = spent.len().min(most);
+                let read = pipe.poll_fill(cx, spent.get_mut(..len).unwrap_or_default());
+                if let Poll::Ready(Ok(read)) = &read {
+                    input.received += read;
+                }
+                read
             }
-        }
-        // With no room left this finds the end, or nothing: what lay there was looked at just now, and a byte that came
-        // since is over the limit by one.
-        let most = usize::try_from(room).unwrap_or(usize::MAX).max(1);
-        if self.received.capacity() - self.received.len() < READ_CHUNK.min(most) {
-            self.received
-                .reserve(self.received.len().clamp(READ_CHUNK, 16 * READ_CHUNK).min(most));
-        }
-        match pipe.poll_read(cx, &mut self.received, most) {
+            _ => {
+                if self.received.capacity() - self.received.len() < READ_CHUNK.min(most) {
+                    // Doubling keeps the copying of what is held in proportion; memory that is not filled costs nothing.
+                    self.received.reserve(self.received.len().max(READ_CHUNK).min(most));
+                }
+                pipe.poll_read(cx, &mut self.received, most)
+            }
+        };
+        match read {
             Poll::Pending => Ok(Step::Waiting),
             Poll::Ready(Ok(0)) => {
                 self.pipe = None;

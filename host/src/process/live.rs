@@ -4,11 +4,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use childproof_launch::{Child, Exit, Signal, SignalError, WaitError};
+use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
+use super::pipe::LargePipe;
 use super::quota::Place;
 use super::status::{EndedBy, ExitStatus, Limit, Termination, Usage};
 use crate::audit::{Audit, AuditEvent};
+use crate::ctx::ProcessCtx;
 use crate::error::{Error, FOR_EVER};
 
 /// The limits that the kernel enforces with a signal, kept to say afterwards that it was they.
@@ -39,6 +42,10 @@ pub(crate) struct Live {
     child: Child,
     kernel_limits: KernelLimits,
     audit: Audit,
+    /// The runtime the process was started in, which may not be at hand where it is dropped.
+    runtime: Handle,
+    /// What the process holds of the host's, for as long as it lives.
+    _large_pipes: Vec<LargePipe>,
     state: Mutex<State>,
 }
 
@@ -57,8 +64,10 @@ impl Live {
         grant: String,
         child: Child,
         kernel_limits: KernelLimits,
+        large_pipes: Vec<LargePipe>,
         place: Place,
-        audit: Audit,
+        ctx: &ProcessCtx,
+        runtime: Handle,
     ) -> Arc<Self> {
         let state = State {
             place: Some(place),
@@ -69,7 +78,9 @@ impl Live {
             grant,
             child,
             kernel_limits,
-            audit,
+            audit: ctx.audit().clone(),
+            runtime,
+            _large_pipes: large_pipes,
             state: Mutex::new(state),
         })
     }
@@ -77,8 +88,9 @@ impl Live {
     /// Kills the tree once `after` is over.
     pub(crate) fn end_after(self: &Arc<Self>, after: Duration) {
         let process = Arc::downgrade(self);
-        let timer = tokio::spawn(async move {
-            tokio::time::sleep(after.min(FOR_EVER)).await;
+        let sleep = tokio::time::sleep(after.min(FOR_EVER));
+        let timer = self.runtime.spawn(async move {
+            sleep.await;
             if let Some(process) = process.upgrade() {
                 process.end_by_limit(Limit::WallTime);
             }
@@ -88,12 +100,15 @@ impl Live {
 
     /// Kills the tree because of a limit of the host.
     pub(crate) fn end_by_limit(&self, limit: Limit) {
+        // It may have ended, of something else, and nobody has looked yet.
+        if !matches!(self.try_wait(), Ok(None)) {
+            return;
+        }
         {
             let mut state = self.state();
-            if state.ended.is_some() {
-                return;
+            if !state.sent.contains(&Signal::Kill) {
+                state.limit.get_or_insert(limit);
             }
-            state.limit.get_or_insert(limit);
         }
         self.kill_tree();
     }
@@ -142,7 +157,7 @@ impl Live {
         let sent = match self.child.signal(signal) {
             Ok(()) => return Ok(()),
             Err(SignalError::Ended) => Err(Error::NoSuchProcess),
-            Err(SignalError::Unsupported { .. }) => {
+            Err(SignalError::Unsupported) => {
                 Err(Error::unsupported("signal", format!("this platform has no {signal}")))
             }
             Err(other) => Err(Error::Other(format!("send signal: {other}"))),
@@ -155,9 +170,10 @@ impl Live {
 
     /// Kills the tree on behalf of the guest.
     pub(crate) fn kill(&self) -> Result<(), Error> {
-        {
+        // What ended it before is not the guest's doing. What it left behind in its group ends all the same.
+        if matches!(self.try_wait(), Ok(None)) {
             let mut state = self.state();
-            if state.ended.is_none() && !state.sent.contains(&Signal::Kill) {
+            if !state.sent.contains(&Signal::Kill) {
                 state.sent.push(Signal::Kill);
             }
         }
@@ -177,16 +193,12 @@ impl Live {
 
     /// The guest gave the process up: kills the tree and sees to it that its end is recorded.
     pub(crate) fn abandon(self: &Arc<Self>) {
-        if self.state().ended.is_none() && self.kill().is_err() {
-            tracing::error!(id = self.id, "a process could not be killed");
+        if let Err(error) = self.kill() {
+            tracing::error!(id = self.id, %error, "a process could not be killed");
         }
-        // What the process left behind in its group ends with it, also when it had ended before.
-        self.kill_tree();
-        if matches!(self.try_wait(), Ok(None))
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
+        if matches!(self.try_wait(), Ok(None)) {
             let process = self.clone();
-            runtime.spawn(async move { process.wait().await });
+            self.runtime.spawn(async move { process.wait().await });
         }
     }
 

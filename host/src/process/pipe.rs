@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
+use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use tokio::net::unix::pipe;
@@ -28,9 +29,9 @@ const LARGE_PIPES: usize = 32;
 
 static LARGE_PIPES_ALIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// A place among the large pipes, given back when the host's end is dropped.
+/// A place among the large pipes, given back when it is dropped.
 #[derive(Debug)]
-struct LargePipe;
+pub(crate) struct LargePipe;
 
 impl LargePipe {
     fn enlarge(pipe: &OwnedFd) -> Option<Self> {
@@ -52,14 +53,14 @@ impl Drop for LargePipe {
 pub struct PipeReader {
     pipe: pipe::Receiver,
     meter: Option<Arc<Meter>>,
-    _large: Option<LargePipe>,
+    large: Option<LargePipe>,
 }
 
 /// The writing end of a pipe a process reads from.
 #[derive(Debug)]
 pub struct PipeWriter {
     pipe: pipe::Sender,
-    _large: Option<LargePipe>,
+    large: Option<LargePipe>,
 }
 
 /// A pipe that a process will write to, and the end to give it.
@@ -72,7 +73,7 @@ pub(crate) fn from_process() -> io::Result<(PipeReader, OwnedFd)> {
         PipeReader {
             pipe,
             meter: None,
-            _large: large,
+            large: large,
         },
         write,
     ))
@@ -84,7 +85,7 @@ pub(crate) fn to_process() -> io::Result<(PipeWriter, OwnedFd)> {
     let large = LargePipe::enlarge(&write);
     set_nonblocking(write.as_fd(), true)?;
     let pipe = pipe::Sender::from_owned_fd_unchecked(write)?;
-    Ok((PipeWriter { pipe, _large: large }, read))
+    Ok((PipeWriter { pipe, large }, read))
 }
 
 /// Makes one end of a pipe non-blocking, or blocking again. The two ends share nothing but the buffer, so the host's end
@@ -112,28 +113,71 @@ impl PipeReader {
         let allowed = self.meter.as_ref().map_or(limit, |meter| meter.allowance(limit));
         let before = buffer.len();
         buffer.reserve(allowed.min(READ_CHUNK));
-        loop {
+        let read = loop {
             match self.pipe.try_read_buf(&mut (&mut *buffer).limit(allowed)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-                Ok(read) => {
-                    let kept = self.meter.as_ref().map_or(read, |meter| meter.count(read));
-                    buffer.truncate(before + kept);
-                    return Ok(kept);
+                // The reactor may not have heard yet of what is in the pipe.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break self.read_now(buffer, allowed)?,
+                done => break done?,
+            }
+        };
+        let kept = self.meter.as_ref().map_or(read, |meter| meter.count(read));
+        buffer.truncate(before + kept);
+        Ok(kept)
+    }
+
+    /// Reads what is there into `bytes`, which is not empty, with a wake-up when there is something to read.
+    pub(crate) fn poll_fill(&self, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+        let allowed = self
+            .meter
+            .as_ref()
+            .map_or(bytes.len(), |meter| meter.allowance(bytes.len()));
+        let bytes = bytes.get_mut(..allowed).unwrap_or_default();
+        loop {
+            let read = match self.pipe.try_read(bytes) {
+                // The reactor may not have heard yet of what is in the pipe.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    rustix::io::read(&self.pipe, &mut *bytes).map_err(io::Error::from)
                 }
+                done => done,
+            };
+            match read {
+                Ok(read) => {
+                    return Poll::Ready(Ok(self.meter.as_ref().map_or(read, |meter| meter.count(read))));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.pipe.poll_read_ready(cx))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
+    }
+
+    /// Asks the kernel, whatever the reactor has heard.
+    fn read_now(&self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
+        if buffer.capacity() - buffer.len() <= limit {
+            return Ok(rustix::io::read(&self.pipe, spare_capacity(buffer))?);
+        }
+        // The buffer has more room than may be filled.
+        let mut bounded = Vec::with_capacity(limit.min(READ_CHUNK));
+        let read = rustix::io::read(&self.pipe, spare_capacity(&mut bounded))?;
+        buffer.append(&mut bounded);
+        Ok(read)
     }
 
     /// Waits until [`try_read`](Self::try_read) is worth a call: something can be read, or the end was reached. It may
     /// answer early.
     ///
+    /// # Errors
+    ///
+    /// When the runtime that the process was started in is gone.
+    ///
     /// # Cancel safety
     ///
     /// Nothing is read here, so nothing can be lost.
-    pub async fn readable(&self) {
-        // An error means that the runtime is going away; the read that follows says so.
-        let _ = self.pipe.readable().await;
+    pub async fn readable(&self) -> io::Result<()> {
+        self.pipe.readable().await
     }
 
     /// [`try_read`](Self::try_read), with a wake-up when there is something to read.
@@ -145,20 +189,10 @@ impl PipeReader {
     ) -> Poll<io::Result<usize>> {
         loop {
             match self.try_read(buffer, limit) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.poll_readable(cx))?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.pipe.poll_read_ready(cx))?,
                 done => return Poll::Ready(done),
             }
         }
-    }
-
-    /// Waits for something to read without reading it.
-    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.pipe.poll_read_ready(cx)
-    }
-
-    /// How many bytes lie in the pipe.
-    pub(crate) fn available(&self) -> io::Result<u64> {
-        Ok(rustix::io::ioctl_fionread(&self.pipe)?)
     }
 
     /// The descriptor, blocking again, to be passed on to a process.
@@ -166,9 +200,9 @@ impl PipeReader {
         pass_on(self.pipe.as_fd())
     }
 
-    /// Takes back what [`to_process`](Self::to_process) did: the process did not come about.
-    pub(crate) fn keep(&self) -> io::Result<()> {
-        set_nonblocking(self.pipe.as_fd(), true)
+    /// The end's place among the large pipes, for whoever has the pipe from here on.
+    pub(crate) fn into_large(self) -> Option<LargePipe> {
+        self.large
     }
 }
 
@@ -182,6 +216,10 @@ impl PipeWriter {
         loop {
             match self.pipe.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The reactor may not have heard yet of the room in the pipe.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(rustix::io::write(&self.pipe, bytes)?);
+                }
                 done => return done,
             }
         }
@@ -189,11 +227,15 @@ impl PipeWriter {
 
     /// Waits until [`try_write`](Self::try_write) is worth a call. It may answer early.
     ///
+    /// # Errors
+    ///
+    /// When the runtime that the process was started in is gone.
+    ///
     /// # Cancel safety
     ///
     /// Nothing is written here, so nothing can be written twice.
-    pub async fn writable(&self) {
-        let _ = self.pipe.writable().await;
+    pub async fn writable(&self) -> io::Result<()> {
+        self.pipe.writable().await
     }
 
     /// [`try_write`](Self::try_write), with a wake-up when there is room.
@@ -211,9 +253,9 @@ impl PipeWriter {
         pass_on(self.pipe.as_fd())
     }
 
-    /// Takes back what [`to_process`](Self::to_process) did: the process did not come about.
-    pub(crate) fn keep(&self) -> io::Result<()> {
-        set_nonblocking(self.pipe.as_fd(), true)
+    /// The end's place among the large pipes, for whoever has the pipe from here on.
+    pub(crate) fn into_large(self) -> Option<LargePipe> {
+        self.large
     }
 }
 

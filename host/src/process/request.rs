@@ -49,6 +49,11 @@ impl<T> PipeSlot<T> {
         self.lock().clone()
     }
 
+    /// The same end in a slot of its own; this one is empty from here on.
+    pub(crate) fn detach(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.take())))
+    }
+
     /// Takes the end out of the slot, which closes it once nobody works on it.
     pub(crate) fn take(&self) -> Option<Arc<T>> {
         self.lock().take()

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use childproof_launch::{Command, Resource, Rlimit, SpawnError, SpawnErrorKind};
 
+use rustix::process::{Resource as HostResource, getrlimit};
+use tokio::runtime::Handle;
+
 use super::live::KernelLimits;
 use super::meter::Meter;
 use super::quota::Bound;
@@ -24,6 +27,11 @@ const HOOK_RULE: &str = "hook";
 const CWD_RULE: &str = "cwd";
 
 pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process, Error> {
+    let Ok(runtime) = Handle::try_current() else {
+        return Err(Error::Other(
+            "a process is started outside of a tokio runtime, which is to watch it".to_owned(),
+        ));
+    };
     let directory = directory(ctx, request)?;
     let decision = decide(ctx, request, directory.as_ref())?;
     let directory = match directory {
@@ -31,7 +39,6 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
         None => default_directory(ctx, request, &decision)?,
     };
     check_inherit(ctx, request, &decision)?;
-    ask_hook(ctx, request, &decision)?;
     let limits = &decision.limits;
     let mut place = ctx
         .quotas()
@@ -40,7 +47,9 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
             decision.grant.name(),
             bound(decision.grant.limits()),
         )
-        .map_err(|quota| refused(ctx, request, QUOTA_RULE, Error::QuotaExceeded(quota)))?;
+        .map_err(|quota| refused(ctx, request, QUOTA_RULE, "program", Error::QuotaExceeded(quota)))?;
+    // Last, so that a hook that asks a person is not asked for what would be refused anyway.
+    ask_hook(ctx, request, &decision)?;
 
     let id = ctx.next_id();
     let grant = decision.grant.name();
@@ -82,11 +91,8 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
     for rlimit in rlimits(limits) {
         command.rlimit(rlimit);
     }
-    let child = command.spawn().map_err(|error| {
-        stdio::keep(request);
-        failed(spawn_error(&error))
-    })?;
-    stdio::release(request);
+    let child = command.spawn().map_err(|error| failed(spawn_error(&error)))?;
+    let large_pipes = stdio::release(request);
     place.started();
 
     ctx.audit().record(&AuditEvent::Started {
@@ -98,7 +104,16 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
         cpu: limits.cpu_seconds().map(Duration::from_secs),
         file_size: limits.file_size.is_some(),
     };
-    let live = Live::new(id, grant.to_owned(), child, kernel_limits, place, ctx.audit().clone());
+    let live = Live::new(
+        id,
+        grant.to_owned(),
+        child,
+        kernel_limits,
+        large_pipes,
+        place,
+        ctx,
+        runtime,
+    );
     if let Some(meter) = meter {
         meter.watch(Arc::downgrade(&live));
     }
@@ -132,9 +147,14 @@ fn bound(limits: &Limits) -> Bound {
 }
 
 /// Reports a refusal that is not the policy's own and hands it on.
-fn refused(ctx: &ProcessCtx, request: &SpawnRequest, rule: &str, error: Error) -> Error {
-    ctx.audit()
-        .record(&AuditEvent::refused(&request.program, &request.args, rule, &error));
+fn refused(ctx: &ProcessCtx, request: &SpawnRequest, rule: &str, field: &str, error: Error) -> Error {
+    ctx.audit().record(&AuditEvent::refused(
+        &request.program,
+        &request.args,
+        rule,
+        field,
+        &error,
+    ));
     error
 }
 
@@ -146,7 +166,7 @@ fn directory(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Option<Found>, 
     ctx.preopens()
         .find(directory.as_fd(), path.as_deref())
         .map(Some)
-        .map_err(|error| refused(ctx, request, CWD_RULE, error))
+        .map_err(|error| refused(ctx, request, CWD_RULE, "cwd", error))
 }
 
 /// The directory of a process whose guest asks for none: the first one the grant names, else the first preopen, else the
@@ -155,7 +175,7 @@ fn default_directory(ctx: &ProcessCtx, request: &SpawnRequest, decision: &Decisi
     let named = decision.grant.default_cwd();
     ctx.preopens()
         .default_directory(named)
-        .map_err(|error| refused(ctx, request, CWD_RULE, error))
+        .map_err(|error| refused(ctx, request, CWD_RULE, "cwd", error))
 }
 
 fn decide(ctx: &ProcessCtx, request: &SpawnRequest, directory: Option<&Found>) -> Result<Decision, Error> {
@@ -213,12 +233,13 @@ fn ask_hook(ctx: &ProcessCtx, request: &SpawnRequest, decision: &Decision) -> Re
     let proposal = Proposal {
         grant: decision.grant.name(),
         program: decision.grant.program().path(),
+        argv0: &decision.argv0,
         args: &request.args,
         env: &decision.env,
         rule: &decision.rule,
     };
     hook.before_spawn(&proposal)
-        .map_err(|reason| refused(ctx, request, HOOK_RULE, Error::refused("program", reason)))
+        .map_err(|reason| refused(ctx, request, HOOK_RULE, "program", Error::refused("program", reason)))
 }
 
 fn rlimits(limits: &Limits) -> Vec<Rlimit> {
@@ -242,7 +263,26 @@ fn rlimits(limits: &Limits) -> Vec<Rlimit> {
             .into_iter()
             .filter_map(|(resource, limit)| Some(Rlimit::new(resource, limit?))),
     );
-    rlimits
+    rlimits.into_iter().map(within_reach).collect()
+}
+
+/// What the host itself may not exceed holds for the child already, and only a privileged host could raise it.
+fn within_reach(rlimit: Rlimit) -> Rlimit {
+    let of_host = match rlimit.resource {
+        Resource::CpuTime => HostResource::Cpu,
+        Resource::AddressSpace => HostResource::As,
+        Resource::OpenFiles => HostResource::Nofile,
+        Resource::FileSize => HostResource::Fsize,
+        Resource::Processes => HostResource::Nproc,
+        Resource::Core => HostResource::Core,
+        _ => return rlimit,
+    };
+    let most = getrlimit(of_host).maximum.unwrap_or(Rlimit::INFINITY);
+    Rlimit {
+        soft: rlimit.soft.min(most),
+        hard: rlimit.hard.min(most),
+        ..rlimit
+    }
 }
 
 fn spawn_error(error: &SpawnError) -> Error {

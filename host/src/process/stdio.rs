@@ -8,7 +8,7 @@ use rustix::fs::{FileType, Mode, OFlags, SeekFrom, fstat, openat, seek};
 use rustix_linux_procfs::proc_self_fd;
 
 use super::Pipes;
-use super::pipe::{self, PipeReader, PipeWriter};
+use super::pipe::{self, LargePipe, PipeReader, PipeWriter};
 use super::request::{FileStream, PipeSlot, SpawnRequest, Stderr, Stdin, Stdout};
 use crate::ctx::GuestStdio;
 use crate::error::Error;
@@ -87,14 +87,14 @@ impl Prepared {
     }
 }
 
-/// After a spawn: what was passed on is the child's alone.
-pub(super) fn release(request: &SpawnRequest) {
-    if let Stdin::Pipe(slot) = &request.stdin {
-        drop(slot.take());
-    }
-    for slot in outputs(request) {
-        drop(slot.take());
-    }
+/// After a spawn: what was passed on is the child's alone. Answers what the child holds of the host's from here on.
+pub(super) fn release(request: &SpawnRequest) -> Vec<LargePipe> {
+    let input = match &request.stdin {
+        Stdin::Pipe(slot) => slot.take().and_then(Arc::into_inner).and_then(PipeReader::into_large),
+        _ => None,
+    };
+    let outputs = outputs(request).filter_map(|slot| slot.take().and_then(Arc::into_inner)?.into_large());
+    input.into_iter().chain(outputs).collect()
 }
 
 /// The pipes of other processes that the outputs go to.
@@ -110,20 +110,6 @@ fn outputs(request: &SpawnRequest) -> impl Iterator<Item = &PipeSlot<PipeWriter>
             Stdout::Pipe(slot) => Some(slot),
             _ => None,
         })
-}
-
-/// After a spawn that failed: what would have been passed on is the host's again, and non-blocking.
-pub(super) fn keep(request: &SpawnRequest) {
-    let mut kept = Vec::new();
-    if let Stdin::Pipe(slot) = &request.stdin {
-        kept.extend(slot.get().map(|end| end.keep()));
-    }
-    for slot in outputs(request) {
-        kept.extend(slot.get().map(|end| end.keep()));
-    }
-    for error in kept.into_iter().filter_map(Result::err) {
-        tracing::warn!(%error, "a pipe that was not passed on could not be made non-blocking again");
-    }
 }
 
 fn output(
