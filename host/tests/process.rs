@@ -62,7 +62,7 @@ async fn a_communicate_that_timed_out_goes_on_where_it_was() {
     for _ in 0..3 {
         assert_eq!(process.communicate(None, soon).await, Err(Error::TimedOut));
     }
-    stdin.writable().await;
+    stdin.writable().await.unwrap();
     assert_eq!(stdin.try_write(b"after\n").unwrap(), 6);
     drop(stdin);
     let output = process.communicate(None, CommunicateOptions::default()).await.unwrap();
@@ -221,7 +221,7 @@ async fn stop_says_what_ended_the_process() {
         .spawn(&sh("trap '' TERM; echo ready; while :; do sleep 1000; done"))
         .unwrap();
     let stdout = stubborn.take_stdout().unwrap();
-    stdout.readable().await;
+    stdout.readable().await.unwrap();
     let stopped = stubborn.stop(Duration::from_millis(20)).await.unwrap();
     assert_eq!(stopped.by, StoppedBy::Kill);
     assert_eq!(stopped.status.ended_by, EndedBy::Guest);
@@ -340,8 +340,94 @@ async fn a_failed_spawn_leaves_the_pipe_to_be_passed_on_as_it_was() {
     good.stdin = Stdin::Pipe(slot);
     let consumer = ctx.spawn(&good).unwrap();
     let stdin = producer.take_stdin().unwrap();
-    stdin.writable().await;
+    stdin.writable().await.unwrap();
     assert_eq!(stdin.try_write(b"go\n").unwrap(), 3);
     let output = consumer.communicate(None, CommunicateOptions::default()).await.unwrap();
     assert_eq!(output.stdout.as_deref(), Some(&b"late\n"[..]));
+}
+
+#[tokio::test]
+async fn a_limit_that_comes_after_the_end_did_not_end_the_process() {
+    let ctx = builder(&policy()).build();
+    let mut request = sh("sleep 1000");
+    request.timeout = Some(Duration::from_millis(30));
+    let killed = ctx.spawn(&request).unwrap();
+    killed.kill().unwrap();
+    // Its timer is the later one: when it has run out, so has that of the process killed before.
+    let timed = ctx.spawn(&request).unwrap();
+    assert_eq!(timed.wait().await.unwrap().ended_by, EndedBy::Limit(Limit::WallTime));
+    assert_eq!(killed.wait().await.unwrap().ended_by, EndedBy::Guest);
+}
+
+#[tokio::test]
+async fn a_kill_that_comes_after_the_end_did_not_end_the_process() {
+    let ctx = builder(&policy()).build();
+    let process = ctx.spawn(&sh("kill -KILL $$")).unwrap();
+    // The end of its output comes with its own.
+    let stdout = process.take_stdout().unwrap();
+    let mut nothing = Vec::new();
+    loop {
+        stdout.readable().await.unwrap();
+        match stdout.try_read(&mut nothing, 1) {
+            Ok(0) => break,
+            other => assert!(other.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)),
+        }
+    }
+    while process.try_wait().unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    process.kill().unwrap();
+    assert_eq!(process.wait().await.unwrap().ended_by, EndedBy::Itself);
+}
+
+#[tokio::test]
+async fn an_endless_grandchild_cannot_keep_communicate_from_its_deadlines() {
+    let limits = Limits {
+        capture: Some(1 << 40),
+        ..Limits::default()
+    };
+    let ctx = builder(&policy().limits(limits)).build();
+    let process = ctx.spawn(&sh("while :; do echo yes; done & exit 0")).unwrap();
+    let options = CommunicateOptions {
+        drain: Some(Duration::ZERO),
+        ..CommunicateOptions::default()
+    };
+    let output = process.communicate(None, options).await.unwrap();
+    assert!(output.status.success() && !output.complete);
+}
+
+#[tokio::test]
+async fn more_output_than_input_arrives_in_order() {
+    let ctx = builder(&policy()).build();
+    let process = ctx.spawn(&sh("cat; head -c 300000 /dev/zero; cat >&2")).unwrap();
+    let input: Vec<u8> = (0..200_000_u32).map(|byte| byte as u8).collect();
+    let output = process
+        .communicate(Some(input.clone()), CommunicateOptions::default())
+        .await
+        .unwrap();
+    let stdout = output.stdout.unwrap();
+    assert_eq!(stdout.len(), 500_000);
+    assert!(stdout[..200_000] == input && stdout[200_000..].iter().all(|byte| *byte == 0));
+}
+
+#[tokio::test]
+async fn a_limit_above_the_hosts_own_is_no_reason_to_fail() {
+    let limits = Limits {
+        open_files: Some(1 << 30),
+        ..Limits::default()
+    };
+    let ctx = builder(&policy().limits(limits)).build();
+    assert!(ctx.spawn(&sh("exit 0")).unwrap().wait().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_guest_cannot_fill_the_operators_log() {
+    let lengths = Arc::new(Mutex::new(Vec::new()));
+    let sink = lengths.clone();
+    let record = move |event: &AuditEvent| sink.lock().unwrap().push(format!("{event:?}").len());
+    let ctx = builder(&policy()).audit(record).build();
+    let mut request = SpawnRequest::new("x".repeat(1 << 20));
+    request.args = vec!["y".repeat(1 << 20); 3];
+    ctx.spawn(&request).unwrap_err();
+    assert!(lengths.lock().unwrap().iter().all(|length| *length < 20_000));
 }

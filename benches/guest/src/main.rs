@@ -23,7 +23,7 @@ fn main() -> Outcome {
     };
     let (times, size): (usize, usize) = (times.parse()?, size.parse()?);
     let nanoseconds = match work.as_str() {
-        "spawn" => timed(times, || spawn())?,
+        "spawn" => timed(times, spawn)?,
         "read" => timed(times, || read(size))?,
         "write" => {
             let chunk = vec![7; CHUNK];
