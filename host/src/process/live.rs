@@ -11,7 +11,6 @@ use super::pipe::LargePipe;
 use super::quota::Place;
 use super::status::{EndedBy, ExitStatus, Limit, Termination, Usage};
 use crate::audit::{Audit, AuditEvent};
-use crate::ctx::ProcessCtx;
 use crate::error::{Error, FOR_EVER};
 
 /// The limits that the kernel enforces with a signal, kept to say afterwards that it was they.
@@ -20,6 +19,16 @@ pub(crate) struct KernelLimits {
     /// The CPU time at which the kernel kills, if it is bounded.
     pub(crate) cpu: Option<Duration>,
     pub(crate) file_size: bool,
+}
+
+/// What there is of a process once it is started.
+pub(crate) struct Started {
+    pub(crate) id: u64,
+    pub(crate) grant: String,
+    pub(crate) child: Child,
+    pub(crate) kernel_limits: KernelLimits,
+    pub(crate) large_pipes: Vec<LargePipe>,
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Default)]
@@ -59,28 +68,19 @@ impl std::fmt::Debug for Live {
 }
 
 impl Live {
-    pub(crate) fn new(
-        id: u64,
-        grant: String,
-        child: Child,
-        kernel_limits: KernelLimits,
-        large_pipes: Vec<LargePipe>,
-        place: Place,
-        ctx: &ProcessCtx,
-        runtime: Handle,
-    ) -> Arc<Self> {
+    pub(crate) fn new(started: Started, audit: Audit, runtime: Handle) -> Arc<Self> {
         let state = State {
-            place: Some(place),
+            place: Some(started.place),
             ..State::default()
         };
         Arc::new(Self {
-            id,
-            grant,
-            child,
-            kernel_limits,
-            audit: ctx.audit().clone(),
+            id: started.id,
+            grant: started.grant,
+            child: started.child,
+            kernel_limits: started.kernel_limits,
+            audit,
             runtime,
-            _large_pipes: large_pipes,
+            _large_pipes: started.large_pipes,
             state: Mutex::new(state),
         })
     }

@@ -73,7 +73,7 @@ pub(crate) fn from_process() -> io::Result<(PipeReader, OwnedFd)> {
         PipeReader {
             pipe,
             meter: None,
-            large: large,
+            large,
         },
         write,
     ))

@@ -9,7 +9,7 @@ use childproof_launch::{Command, Resource, Rlimit, SpawnError, SpawnErrorKind};
 use rustix::process::{Resource as HostResource, getrlimit};
 use tokio::runtime::Handle;
 
-use super::live::KernelLimits;
+use super::live::{KernelLimits, Started};
 use super::meter::Meter;
 use super::quota::Bound;
 use super::request::{Directory, SpawnRequest, Stderr, Stdin, Stdout};
@@ -104,16 +104,15 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
         cpu: limits.cpu_seconds().map(Duration::from_secs),
         file_size: limits.file_size.is_some(),
     };
-    let live = Live::new(
+    let started = Started {
         id,
-        grant.to_owned(),
+        grant: grant.to_owned(),
         child,
         kernel_limits,
         large_pipes,
         place,
-        ctx,
-        runtime,
-    );
+    };
+    let live = Live::new(started, ctx.audit().clone(), runtime);
     if let Some(meter) = meter {
         meter.watch(Arc::downgrade(&live));
     }
