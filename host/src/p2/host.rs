@@ -135,15 +135,15 @@ macro_rules! interface {
             }
 
             fn take_stdin(&mut self, process: Resource<Process>) -> Result<Option<Resource<DynOutputStream>>> {
-                self.take_stdin(&process)
+                enter(|| self.take_stdin(&process))
             }
 
             fn take_stdout(&mut self, process: Resource<Process>) -> Result<Option<Resource<DynInputStream>>> {
-                self.take_stdout(&process)
+                enter(|| self.take_stdout(&process))
             }
 
             fn take_stderr(&mut self, process: Resource<Process>) -> Result<Option<Resource<DynInputStream>>> {
-                self.take_stderr(&process)
+                enter(|| self.take_stderr(&process))
             }
 
             $($asyncness)? fn wait(

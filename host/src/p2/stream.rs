@@ -219,18 +219,31 @@ impl Outlet {
     /// Waits until nothing is pending.
     async fn drained(&self) {
         while self.write_pending(&mut self.outbox()) {
-            let Some(pipe) = self.pipe.get() else { return };
-            if let Err(error) = pipe.writable().await {
-                self.outbox().fail(failed(error));
-            }
+            self.room().await;
         }
     }
 
     /// Writes what is pending without the guest.
     async fn drain(self: Arc<Self>) {
-        self.drained().await;
-        let mut outbox = self.outbox();
-        outbox.draining = false;
+        loop {
+            {
+                let mut outbox = self.outbox();
+                if !self.write_pending(&mut outbox) {
+                    // Under the same lock: a write that comes later finds no task at work and starts another.
+                    outbox.draining = false;
+                    return;
+                }
+            }
+            self.room().await;
+        }
+    }
+
+    /// Waits until the pipe has room.
+    async fn room(&self) {
+        let Some(pipe) = self.pipe.get() else { return };
+        if let Err(error) = pipe.writable().await {
+            self.outbox().fail(failed(error));
+        }
     }
 }
 

@@ -27,11 +27,6 @@ const HOOK_RULE: &str = "hook";
 const CWD_RULE: &str = "cwd";
 
 pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process, Error> {
-    let Ok(runtime) = Handle::try_current() else {
-        return Err(Error::Other(
-            "a process is started outside of a tokio runtime, which is to watch it".to_owned(),
-        ));
-    };
     let directory = directory(ctx, request)?;
     let decision = decide(ctx, request, directory.as_ref())?;
     let directory = match directory {
@@ -50,6 +45,12 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
         .map_err(|quota| refused(ctx, request, QUOTA_RULE, "program", Error::QuotaExceeded(quota)))?;
     // Last, so that a hook that asks a person is not asked for what would be refused anyway.
     ask_hook(ctx, request, &decision)?;
+
+    let Ok(runtime) = Handle::try_current() else {
+        return Err(Error::Other(
+            "a process is started outside of a tokio runtime, which is to watch it".to_owned(),
+        ));
+    };
 
     let id = ctx.next_id();
     let grant = decision.grant.name();
