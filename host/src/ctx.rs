@@ -10,7 +10,7 @@ use wasmtime::component::{HasData, ResourceTable};
 
 use crate::audit::{Audit, AuditSink};
 use crate::error::Error;
-use crate::p2::Streams;
+use crate::p2::{Budget, Streams};
 use crate::policy::LoadedPolicy;
 use crate::preopen::{Preopen, Preopens};
 use crate::process::{Process, Quotas, SpawnRequest};
@@ -87,6 +87,7 @@ struct Shared {
     next_id: AtomicU64,
     null: OnceLock<Arc<OwnedFd>>,
     streams: Streams,
+    budget: Budget,
 }
 
 /// The context of one guest. Cloning it is cheap, and the clones are the same context: they share its counters.
@@ -165,6 +166,10 @@ impl ProcessCtx {
         let null =
             openat(CWD, "/dev/null", flags, Mode::empty()).map_err(|errno| Error::system("open /dev/null", errno))?;
         Ok(self.0.null.get_or_init(|| Arc::new(null)))
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.0.budget
     }
 
     pub(crate) fn streams(&self) -> &Streams {
@@ -253,6 +258,7 @@ impl ProcessCtxBuilder {
             next_id: AtomicU64::new(1),
             null: OnceLock::new(),
             streams: Streams::default(),
+            budget: Budget::default(),
         }))
     }
 }

@@ -22,6 +22,7 @@ use wasmtime::component::Linker;
 pub use command::Command;
 pub use stream::{PipeInputStream, PipeOutputStream};
 
+pub(crate) use command::Budget;
 pub(crate) use stream::Streams;
 
 use crate::ctx::{ProcessCtxView, Processes};

@@ -1,39 +1,76 @@
 //! The `command` resource: a request that the guest builds up.
 
-use crate::process::SpawnRequest;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::process::{Directory, SpawnRequest};
 
 /// The most that the strings of one command may take, in bytes. Linux takes at most 6 MiB of arguments and environment
 /// whatever the stack limit is, so a command beyond that cannot be spawned; what is beyond it is not kept.
 const MOST: usize = 6 * 1024 * 1024;
 
+/// The most that the strings of all commands of a guest may take, in bytes.
+const MOST_OF_ALL: usize = 64 * 1024 * 1024;
+
 /// What each string costs beside its bytes: a pointer of the child's, and the host's own bookkeeping.
 const EACH: usize = 32;
+
+/// How many bytes the strings of all commands of one guest take.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Budget(Arc<AtomicUsize>);
 
 /// A process to be.
 #[derive(Debug)]
 pub struct Command {
     pub(super) request: SpawnRequest,
     size: usize,
+    too_long: bool,
+    budget: Budget,
+}
+
+impl Drop for Command {
+    fn drop(&mut self) {
+        self.budget.0.fetch_sub(self.size, Ordering::Relaxed);
+    }
 }
 
 impl Command {
-    pub(super) fn new(program: String) -> Self {
-        let size = program.len();
-        Self {
-            request: SpawnRequest::new(program),
-            size,
+    pub(super) fn new(program: String, budget: Budget) -> Self {
+        let mut command = Self {
+            request: SpawnRequest::default(),
+            size: 0,
+            too_long: false,
+            budget,
+        };
+        if command.take(program.len()) {
+            command.request.program = program;
         }
+        command
     }
 
     /// Whether more was given to it than any system takes.
     pub(super) fn is_too_long(&self) -> bool {
-        self.size > MOST
+        self.too_long
     }
 
-    /// Makes room for a string, if the command is not too long for it.
+    /// Makes room for a string, if there is room. Where there is none the command cannot be spawned.
     fn take(&mut self, bytes: usize) -> bool {
-        self.size = self.size.saturating_add(bytes).saturating_add(EACH);
-        !self.is_too_long()
+        let cost = bytes.saturating_add(EACH);
+        let of_all = self.budget.0.fetch_add(cost, Ordering::Relaxed).saturating_add(cost);
+        if self.size.saturating_add(cost) > MOST || of_all > MOST_OF_ALL {
+            self.budget.0.fetch_sub(cost, Ordering::Relaxed);
+            self.too_long = true;
+            return false;
+        }
+        self.size += cost;
+        true
+    }
+
+    /// Gives back the room of a string.
+    fn give_back(&mut self, bytes: usize) {
+        let cost = bytes.saturating_add(EACH).min(self.size);
+        self.size -= cost;
+        self.budget.0.fetch_sub(cost, Ordering::Relaxed);
     }
 
     pub(super) fn arg(&mut self, argument: String) {
@@ -43,6 +80,9 @@ impl Command {
     }
 
     pub(super) fn argv0(&mut self, name: String) {
+        if let Some(before) = self.request.argv0.take() {
+            self.give_back(before.len());
+        }
         if self.take(name.len()) {
             self.request.argv0 = Some(name);
         }
@@ -51,6 +91,21 @@ impl Command {
     pub(super) fn env(&mut self, key: String, value: String) {
         if self.take(key.len().saturating_add(value.len())) {
             self.request.env.push((key, value));
+        }
+    }
+
+    pub(super) fn clear_env(&mut self) {
+        for (key, value) in std::mem::take(&mut self.request.env) {
+            self.give_back(key.len().saturating_add(value.len()));
+        }
+    }
+
+    pub(super) fn cwd(&mut self, directory: Directory) {
+        if let Some(before) = self.request.cwd.take() {
+            self.give_back(before.path.map_or(0, |path| path.len()));
+        }
+        if self.take(directory.path.as_ref().map_or(0, String::len)) {
+            self.request.cwd = Some(directory);
         }
     }
 }

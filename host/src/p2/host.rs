@@ -64,7 +64,8 @@ macro_rules! interface {
 
         impl wit::HostCommand for ProcessCtxView<'_> {
             fn new(&mut self, program: String) -> Result<Resource<Command>> {
-                Ok(self.table.push(Command::new(program))?)
+                let command = Command::new(program, self.ctx.budget().clone());
+                Ok(self.table.push(command)?)
             }
 
             fn arg(&mut self, command: Resource<Command>, argument: String) -> Result<()> {
@@ -85,6 +86,11 @@ macro_rules! interface {
 
             fn env(&mut self, command: Resource<Command>, key: String, value: String) -> Result<()> {
                 self.command(&command)?.env(key, value);
+                Ok(())
+            }
+
+            fn clear_env(&mut self, command: Resource<Command>) -> Result<()> {
+                self.command(&command)?.clear_env();
                 Ok(())
             }
 

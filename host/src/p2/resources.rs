@@ -62,7 +62,7 @@ impl ProcessCtxView<'_> {
             // Opening below it fails with `not-a-directory`, which is what there is to say.
             Descriptor::File(file) => file.file.clone(),
         };
-        self.command(command)?.request.cwd = Some(Directory { directory, path });
+        self.command(command)?.cwd(Directory { directory, path });
         Ok(())
     }
 
