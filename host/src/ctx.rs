@@ -70,6 +70,9 @@ impl<F: Fn(&Proposal<'_>) -> Result<(), String> + Send + Sync> SpawnHook for F {
 }
 
 /// The guest's own standard streams, as descriptors that a process can inherit. One that is none cannot be inherited.
+///
+/// A process that inherits a stream shares its open file description with the host, offset and flags included: a program
+/// that makes its standard output non-blocking makes the host's so. An embedder that minds gives a description of its own.
 #[derive(Clone, Debug, Default)]
 pub struct GuestStdio {
     pub(crate) stdin: Option<Arc<OwnedFd>>,
