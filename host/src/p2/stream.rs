@@ -178,7 +178,7 @@ fn failed(error: io::Error) -> StreamError {
 
 /// What a process reads.
 ///
-/// Bytes that the pipe has no room for wait here, at most [`PERMIT`] of them, and the guest may not write more meanwhile.
+/// Bytes that the pipe has no room for wait here, at most 64 KiB of them, and the guest may not write more meanwhile.
 /// They are written as soon as there is room, whatever the guest does: it may go on to wait for the answer to them, or
 /// drop the stream. The pipe is closed once the stream is dropped and they are written, or nobody reads them any more.
 #[derive(Debug)]
