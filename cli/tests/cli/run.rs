@@ -77,6 +77,24 @@ fn the_guest_has_the_directories_it_is_given_under_their_names() {
 }
 
 #[test]
+fn a_directory_that_is_given_to_read_only_is_not_written_to() {
+    let place = Place::new();
+    std::fs::create_dir(place.file("data")).unwrap();
+    place.write("data/old", "kept");
+    for (name, guest) in [("old", "open.wasm"), ("new", "create.wasm")] {
+        place.write(guest, Guest::new().open_to_write(name).end(true));
+    }
+    let run = |dir: &str, guest: &str| place.run(["run", "--dir", dir, guest]);
+    run("data:ro", "open.wasm").code(1);
+    run("data:ro", "create.wasm").code(1);
+    assert_eq!(place.read("data/old"), "kept");
+    assert!(!place.file("data/new").exists(), "a file was created");
+    run("data", "open.wasm").code(0);
+    run("data", "create.wasm").code(0);
+    assert!(place.file("data/new").exists());
+}
+
+#[test]
 fn the_guest_starts_what_is_granted_and_shares_its_stdout() {
     let place = Place::new();
     let guest = Guest::new()
