@@ -1,10 +1,12 @@
-//! What the operator reads on stderr, and the sink that the host's audit events arrive at.
+//! What the operator reads on stdout and stderr, and the sink that the host's audit events arrive at.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use childproof_host::audit::{AuditEvent, AuditSink};
 use tokio::sync::Notify;
 
@@ -22,7 +24,16 @@ pub(crate) fn line(text: &str) {
 
 /// Writes lines to stderr, in one piece. That nobody can read them is no reason to fail.
 pub(crate) fn write(lines: &str) {
-    let _ = std::io::stderr().lock().write_all(lines.as_bytes());
+    let _ = io::stderr().lock().write_all(lines.as_bytes());
+}
+
+/// Prints to stdout. That the reader wants no more of it is no error.
+pub(crate) fn print(text: &[u8]) -> Result<ExitCode> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to stdout"),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// The text on one line, with nothing that a terminal would act on.
