@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::args::RunArgs;
+use crate::component::Loader;
 use crate::guest::{self, Outputs};
 use crate::interrupt::Interruptions;
-use crate::{component, runtime, sandbox};
+use crate::{runtime, sandbox};
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let Some(path) = args.guest.first() else {
@@ -18,12 +19,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let context = sandbox::watched(sandbox::context(&args.sandbox)?, &recorder).build();
     let outputs = Outputs::new()?;
     let wasi = guest::wasi(&args.sandbox, &args.guest, &outputs)?;
-    let engine = component::engine(!args.no_cache)?;
-    let command = component::load(&engine, Path::new(path))?;
-    let runtime = runtime::for_guest(&engine)?;
+    let loader = Loader::new(!args.no_cache)?;
+    let command = loader.load(Path::new(path))?;
+    let runtime = runtime::for_guest(loader.engine())?;
     let code = runtime.block_on(async {
         let mut interruptions = Interruptions::watch()?;
-        let mut store = guest::store(&engine, wasi, context);
+        let mut store = guest::store(loader.engine(), wasi, context);
         let ended = tokio::select! {
             biased;
             interruption = interruptions.next(args.watch.timeout) => Err(interruption),

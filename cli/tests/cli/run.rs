@@ -1,6 +1,8 @@
 //! `childproof run`: what the guest is given, and how it ends.
 
+use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use crate::command::Place;
 use crate::guest::Guest;
@@ -166,7 +168,7 @@ fn what_the_refusal_of_an_unknown_grant_proposes_allows_it() {
     let place = Place::new();
     place.write("guest.wasm", Guest::new().spawn("echo", &["hello"]).wait().end(true));
     let line = place.run(["run", "guest.wasm"]).code(1).only_line();
-    let (_, flag) = line.rsplit_once("or run with ").unwrap();
+    let (_, flag) = line.rsplit_once("or give ").unwrap();
     let (flag, name) = flag.split_once(' ').unwrap();
     assert_eq!(place.run(["run", flag, name, "guest.wasm"]).code(0).stdout(), "hello\n");
 }
@@ -247,8 +249,50 @@ fn a_compiled_component_is_kept_unless_that_is_not_wanted() {
     place.run(["run", "--no-cache", "guest.wasm"]).code(0);
     assert!(!place.file("cache").exists(), "--no-cache left something behind");
     place.run(["run", "guest.wasm"]).code(0);
-    assert!(place.file("cache/wasmtime").is_dir(), "nothing was kept");
-    place.run(["run", "guest.wasm"]).code(0);
+    assert_eq!(compiled(&place).len(), 1, "nothing was kept");
+}
+
+/// The compiled components in the cache. The files beside them tell how often they were used.
+fn compiled(place: &Place) -> HashSet<PathBuf> {
+    let mut found = HashSet::new();
+    let mut directories = vec![place.file("cache/wasmtime")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_none() {
+                found.insert(path);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_kept_of_a_component_is_what_runs_the_next_time() {
+    let place = Place::new();
+    let added_by = |name: &str| {
+        let before = match place.file("cache").exists() {
+            true => compiled(&place),
+            false => HashSet::new(),
+        };
+        assert_eq!(place.run(["run", &format!("{name}.wasm")]).code(0).stdout(), name);
+        let added: Vec<_> = compiled(&place).difference(&before).cloned().collect();
+        match &added[..] {
+            [path] => path.clone(),
+            _ => panic!("{name} added {added:?} to the cache"),
+        }
+    };
+    for name in ["one", "two"] {
+        place.write(&format!("{name}.wasm"), Guest::new().say(name).end(true));
+    }
+    let (one, two) = (added_by("one"), added_by("two"));
+    // Whatever is in the place of the first is taken for the first: it was not compiled again.
+    std::fs::copy(two, one).unwrap();
+    assert_eq!(place.run(["run", "one.wasm"]).code(0).stdout(), "two");
+    assert_eq!(place.run(["run", "--no-cache", "one.wasm"]).code(0).stdout(), "one");
+    assert_eq!(compiled(&place).len(), 2);
 }
 
 #[test]
