@@ -1,6 +1,8 @@
 //! `childproof run`: what the guest is given, and how it ends.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
@@ -52,6 +54,18 @@ fn the_guest_has_its_arguments_flags_among_them() {
         .run(["run", "guest.wasm", "--timeout", "", "a b", "--", "-v"])
         .code(0);
     assert_eq!(ended.stdout(), "guest.wasm\n--timeout\n\na b\n--\n-v\n");
+}
+
+#[test]
+fn a_component_whose_name_is_not_utf_8_runs() {
+    let place = Place::new();
+    let name = OsStr::from_bytes(b"guest\xff.wasm");
+    let guest = Guest::new().say_arguments().end(true);
+    std::fs::write(place.path().join(name), guest).unwrap();
+    let ended = place
+        .run([OsStr::new("run"), name, OsStr::new("--"), OsStr::new("x")])
+        .code(0);
+    assert_eq!(ended.stdout(), "guest\u{fffd}.wasm\n--\nx\n");
 }
 
 #[test]
