@@ -1,10 +1,12 @@
 //! The command line: one definition a flag, from which help and completions come.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueHint};
 
 use crate::exit;
 
@@ -49,21 +51,73 @@ Compiled components are kept in wasmtime's cache, $XDG_CACHE_HOME/wasmtime or ~/
 ///
 /// Runs any WASI 0.2 command (a component that exports wasi:cli/run) with WASI and childproof:process. It has the
 /// streams of this command, the directories and variables named here, no network, and the programs that the policy grants.
-/// When it ends, in whatever way, its processes end with it.
+/// When it ends, in whatever way, its processes end with it. When --timeout or a signal
+/// ends it, output that nobody has taken yet is dropped.
 #[derive(Args, Debug)]
 #[command(after_long_help = format!("{RUN_EXAMPLES}\n\n{}", exit::OF_RUN))]
 pub(crate) struct RunArgs {
     /// Compile the component anew, and do not keep the result.
     #[arg(long)]
     pub(crate) no_cache: bool,
-    /// The component, and its arguments. What follows the component is the guest's: flags of childproof go before it.
-    #[arg(required = true, num_args = 1.., trailing_var_arg = true, value_names = ["GUEST.wasm", "ARGS"],
-        value_hint = ValueHint::FilePath)]
-    pub(crate) guest: Vec<String>,
+    #[command(flatten)]
+    pub(crate) guest: GuestArgs,
     #[command(flatten)]
     pub(crate) sandbox: SandboxArgs,
     #[command(flatten)]
     pub(crate) watch: WatchArgs,
+}
+
+/// A component and its arguments.
+#[derive(Debug)]
+pub(crate) struct GuestArgs {
+    pub(crate) file: PathBuf,
+    pub(crate) args: Vec<String>,
+}
+
+/// How they are written: one list, for all that follows the component is the guest's, and "--" is no exception.
+#[derive(Args, Debug)]
+struct GuestWords {
+    /// The component, and its arguments. What follows the component is the guest's: flags of childproof go before it.
+    #[arg(required = true, num_args = 1.., trailing_var_arg = true, value_names = ["GUEST.wasm", "ARGS"],
+        value_hint = ValueHint::FilePath)]
+    guest: Vec<OsString>,
+}
+
+impl Args for GuestArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        GuestWords::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        GuestWords::augment_args_for_update(command)
+    }
+}
+
+impl FromArgMatches for GuestArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut words = GuestWords::from_arg_matches(matches)?.guest.into_iter();
+        let Some(file) = words.next() else {
+            return Err(clap::Error::raw(
+                ErrorKind::MissingRequiredArgument,
+                "no component is named",
+            ));
+        };
+        let text = |word: OsString| {
+            word.into_string().map_err(|word| {
+                let message = format!("an argument of the guest is not UTF-8: {}", word.display());
+                clap::Error::raw(ErrorKind::InvalidUtf8, message)
+            })
+        };
+        Ok(Self {
+            file: PathBuf::from(file),
+            args: words.map(text).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 const EXEC_EXAMPLES: &str = "\

@@ -12,36 +12,59 @@ use wasmtime::{Cache, Config, Engine};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::guest::State;
+use crate::report;
 
 /// A compilation that takes longer says so on a terminal.
 const LONG: Duration = Duration::from_millis(500);
 
-/// An engine whose guests can be interrupted.
-pub(crate) fn engine(cached: bool) -> Result<Engine> {
-    let mut config = Config::new();
-    config.epoch_interruption(true);
-    if cached {
-        match Cache::from_file(None) {
-            Ok(cache) => drop(config.cache(Some(cache))),
-            // A user without a home has no cache, and can do without.
-            Err(error) => tracing::warn!("components are not cached: {error:#}"),
-        }
-    }
-    Engine::new(&config).map_err(|error| anyhow!("cannot set up WebAssembly: {error:#}"))
+/// From files to commands, by way of the cache if there is one.
+pub(crate) struct Loader {
+    engine: Engine,
+    keeps: bool,
 }
 
-/// Reads, compiles and links a command.
-pub(crate) fn load(engine: &Engine, path: &Path) -> Result<CommandPre<State>> {
-    let shown = path.display();
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
-    if let Some(problem) = problem(&bytes) {
-        bail!("{shown} {problem}");
+impl Loader {
+    pub(crate) fn new(cached: bool) -> Result<Self> {
+        let mut config = Config::new();
+        config.epoch_interruption(true);
+        let cache = cached.then(|| Cache::from_file(None)).and_then(|cache| {
+            // A user without a home has no cache, and can do without.
+            cache
+                .inspect_err(|error| tracing::warn!("components are not cached: {error:#}"))
+                .ok()
+        });
+        let keeps = cache.is_some();
+        config.cache(cache);
+        let engine = Engine::new(&config).map_err(|error| anyhow!("cannot set up WebAssembly: {error:#}"))?;
+        Ok(Self { engine, keeps })
     }
-    let note = format!("childproof: compiling {shown} for the first time; the result is kept\n");
-    let note = std::io::stderr().is_terminal().then_some(note);
-    let component = noted(LONG, note, std::io::stderr(), || Component::new(engine, &bytes))
-        .map_err(|error| anyhow!("{shown} is damaged, or uses what this version does not know: {error:#}"))?;
-    link(engine, &component).with_context(|| format!("cannot run {shown}"))
+
+    /// The engine of all commands that are loaded. Their guests can be interrupted.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Reads, compiles and links a command.
+    pub(crate) fn load(&self, path: &Path) -> Result<CommandPre<State>> {
+        let shown = path.display();
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+        if let Some(problem) = problem(&bytes) {
+            bail!("{shown} {problem}");
+        }
+        let note = std::io::stderr().is_terminal().then(|| note(path, self.keeps));
+        let component = noted(LONG, note, std::io::stderr(), || Component::new(&self.engine, &bytes))
+            .map_err(|error| anyhow!("{shown} is damaged, or uses what this version does not know: {error:#}"))?;
+        link(&self.engine, &component).with_context(|| format!("cannot run {shown}"))
+    }
+}
+
+/// What a person reads who waits for the compiler.
+fn note(path: &Path, keeps: bool) -> String {
+    let shown = report::escape(&path.display().to_string());
+    match keeps {
+        true => format!("childproof: compiling {shown} for the first time; the result is kept\n"),
+        false => format!("childproof: compiling {shown}\n"),
+    }
 }
 
 fn link(engine: &Engine, component: &Component) -> Result<CommandPre<State>> {
@@ -198,6 +221,14 @@ mod tests {
             wait.try_recv().is_err(),
             "a note was written for work that was done at once"
         );
+    }
+
+    #[test]
+    fn only_what_is_kept_is_said_to_be_kept() {
+        let (kept, not_kept) = (note(Path::new("a"), true), note(Path::new("a"), false));
+        assert!(kept.contains("compiling a ") && kept.contains("kept"), "{kept}");
+        assert_eq!(not_kept, "childproof: compiling a\n");
+        assert!(!Loader::new(false).unwrap().keeps);
     }
 
     #[test]

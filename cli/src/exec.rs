@@ -2,16 +2,16 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use childproof_host::Error;
-use childproof_host::process::{EndedBy, ExitStatus, SpawnRequest, Stderr, Stdin, Stdout, Termination};
+use childproof_host::process::{EndedBy, ExitStatus, Termination};
 
-use crate::args::{ExecArgs, ProgramArgs, SandboxArgs};
+use crate::args::ExecArgs;
 use crate::interrupt::Interruptions;
 use crate::{exit, report, runtime, sandbox};
 
 pub(crate) fn exec(args: &ExecArgs) -> Result<ExitCode> {
-    let request = request(&args.sandbox, &args.program)?;
+    let request = sandbox::request(&args.sandbox, &args.program)?;
     let recorder = sandbox::recorder(&args.watch)?;
     let context = sandbox::watched(sandbox::context(&args.sandbox)?, &recorder).build();
     let runtime = runtime::plain()?;
@@ -40,24 +40,6 @@ pub(crate) fn exec(args: &ExecArgs) -> Result<ExitCode> {
     });
     runtime.shutdown_background();
     code.map(ExitCode::from)
-}
-
-/// What a guest would ask for: the grant, its arguments, the variables of `--env`, and the streams of this command.
-pub(crate) fn request(sandbox: &SandboxArgs, program: &ProgramArgs) -> Result<SpawnRequest> {
-    let Some((name, args)) = program.program.split_first() else {
-        bail!("no grant is named")
-    };
-    let mut request = SpawnRequest::new(name);
-    request.args = args.to_vec();
-    request.env = sandbox
-        .env
-        .iter()
-        .map(|variable| (variable.key.clone(), variable.value.clone()))
-        .collect();
-    request.stdin = Stdin::Inherit;
-    request.stdout = Stdout::Inherit;
-    request.stderr = Stderr::Own(Stdout::Inherit);
-    Ok(request)
 }
 
 fn not_started(error: &Error) -> u8 {

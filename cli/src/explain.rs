@@ -12,7 +12,7 @@ use childproof_host::Proposal;
 use childproof_host::audit::AuditEvent;
 
 use crate::args::ExplainArgs;
-use crate::{exec, exit, init, report, sandbox};
+use crate::{exit, report, sandbox};
 
 /// What was said about the request.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ enum Answer {
 }
 
 pub(crate) fn explain(args: &ExplainArgs) -> Result<ExitCode> {
-    let request = exec::request(&args.sandbox, &args.program)?;
+    let request = sandbox::request(&args.sandbox, &args.program)?;
     let answer = Arc::new(Mutex::new(None::<Answer>));
     let (by_hook, by_policy) = (answer.clone(), answer.clone());
     let context = sandbox::context(&args.sandbox)?
@@ -55,7 +55,7 @@ pub(crate) fn explain(args: &ExplainArgs) -> Result<ExitCode> {
         Some(Answer::Refused(text)) => (format!("{}\n", report::escape(&text)), ExitCode::from(exit::ERROR)),
         None => return Err(anyhow!(error)),
     };
-    init::print(text.as_bytes())?;
+    report::print(text.as_bytes())?;
     Ok(code)
 }
 

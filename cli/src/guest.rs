@@ -63,7 +63,7 @@ impl Outputs {
 }
 
 /// WASI as the command line describes it. `argv` begins with the guest's own name.
-pub(crate) fn wasi(args: &SandboxArgs, argv: &[String], outputs: &Outputs) -> Result<WasiCtx> {
+pub(crate) fn wasi(args: &SandboxArgs, argv: &[&str], outputs: &Outputs) -> Result<WasiCtx> {
     let mut builder = WasiCtxBuilder::new();
     builder
         .inherit_stdin()

@@ -1,20 +1,21 @@
 //! `childproof init`: a policy to start from.
 
 use std::fs::OpenOptions;
-use std::io::{self, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
 use crate::args::InitArgs;
+use crate::report;
 
 /// Some of its policy is switched off with a "#"; a test switches it on.
 const STARTER: &str = include_str!("starter.toml");
 
 pub(crate) fn init(args: &InitArgs) -> Result<ExitCode> {
     if args.file == Path::new("-") {
-        return print(STARTER.as_bytes());
+        return report::print(STARTER.as_bytes());
     }
     let shown = args.file.display();
     let mut file = match OpenOptions::new().write(true).create_new(true).open(&args.file) {
@@ -26,16 +27,7 @@ pub(crate) fn init(args: &InitArgs) -> Result<ExitCode> {
     };
     file.write_all(STARTER.as_bytes())
         .with_context(|| format!("cannot write {shown}"))?;
-    print(format!("wrote {shown}; ask it with: childproof explain --policy {shown} -- echo hello\n").as_bytes())
-}
-
-/// Prints to stdout. That the reader wants no more of it is no error.
-pub(crate) fn print(text: &[u8]) -> Result<ExitCode> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to stdout"),
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    report::print(format!("wrote {shown}; ask it with: childproof explain --policy {shown} -- echo hello\n").as_bytes())
 }
 
 #[cfg(test)]

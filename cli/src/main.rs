@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Command::Completions(args) => {
             let mut shell = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "childproof", &mut shell);
-            init::print(&shell)
+            report::print(&shell)
         }
     };
     answer.unwrap_or_else(|error| {

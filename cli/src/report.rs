@@ -1,10 +1,12 @@
-//! What the operator reads on stderr, and the sink that the host's audit events arrive at.
+//! What the operator reads on stdout and stderr, and the sink that the host's audit events arrive at.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use childproof_host::audit::{AuditEvent, AuditSink};
 use tokio::sync::Notify;
 
@@ -22,7 +24,16 @@ pub(crate) fn line(text: &str) {
 
 /// Writes lines to stderr, in one piece. That nobody can read them is no reason to fail.
 pub(crate) fn write(lines: &str) {
-    let _ = std::io::stderr().lock().write_all(lines.as_bytes());
+    let _ = io::stderr().lock().write_all(lines.as_bytes());
+}
+
+/// Prints to stdout. That the reader wants no more of it is no error.
+pub(crate) fn print(text: &[u8]) -> Result<ExitCode> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to stdout"),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// The text on one line, with nothing that a terminal would act on.
@@ -153,8 +164,8 @@ pub(crate) fn refusal(
         Some(remedy) => format!("; {remedy}"),
         None => String::new(),
     };
-    let flag = match rule == "grants" && !grant.contains(['/', '\\', '\0']) && grant.len() <= 64 {
-        true => format!(", or run with --allow {}", command(grant, &[])),
+    let flag = match rule == "grants" && !grant.contains(['/', '\\', '=', '\0']) && grant.len() <= 64 {
+        true => format!(", or give --allow {}", command(grant, &[])),
         false => String::new(),
     };
     format!("refused {asked}: {field}: {reason} [{rule}]{remedy}{flag}")
@@ -164,10 +175,20 @@ pub(crate) fn refusal(
 fn own_remedy(grant: &str, rule: &str) -> Option<String> {
     match rule {
         "limits" => Some(format!(
-            "to allow it, raise `live` or `spawns` under [limits], or under [grants.{grant}.limits] where they are set"
+            "to allow it, raise `live` or `spawns` under [limits], or under [grants.{}.limits] where they are set",
+            toml_key(grant)
         )),
         "cwd" => Some("to allow it, give the directory with --dir".to_owned()),
         _ => None,
+    }
+}
+
+/// The name of a grant as a key of a table's name. What needs quotes needs no more: no name holds what a string escapes.
+fn toml_key(grant: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    match !grant.is_empty() && grant.chars().all(is_bare) {
+        true => grant.to_owned(),
+        false => format!("\"{grant}\""),
     }
 }
 
@@ -202,7 +223,7 @@ mod tests {
             "grants",
             Some("add a table"),
         );
-        assert!(line.ends_with("; add a table, or run with --allow ls"), "{line}");
+        assert!(line.ends_with("; add a table, or give --allow ls"), "{line}");
         let line = refusal(
             "/bin/ls",
             &args,
@@ -212,6 +233,20 @@ mod tests {
             Some("add a table"),
         );
         assert!(!line.contains("--allow"), "{line}");
+    }
+
+    #[test]
+    fn the_table_that_a_remedy_names_can_be_written_into_a_policy() {
+        use childproof_host::policy::Policy;
+        for grant in ["git", "g++", "python3.12", "größe", "a-b_c"] {
+            let line = refusal(grant, &[], "program", "there are too many", "limits", None);
+            let (_, after) = line.split_once("under [grants.").unwrap();
+            let table = after.split_once(']').unwrap().0;
+            let key = table.strip_suffix(".limits").unwrap();
+            let text = format!("[grants.{key}]\nprogram = \"x\"\n[grants.{table}]\nlive = 1\n");
+            let policy = Policy::from_toml(&text).unwrap_or_else(|error| panic!("{text}{error}"));
+            assert!(policy.grants.contains_key(grant), "{line}");
+        }
     }
 
     #[tokio::test]

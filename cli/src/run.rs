@@ -1,34 +1,36 @@
 //! `childproof run`: a guest, from its file to its exit code.
 
-use std::path::Path;
+use std::iter;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::args::RunArgs;
+use crate::component::Loader;
 use crate::guest::{self, Outputs};
 use crate::interrupt::Interruptions;
-use crate::{component, runtime, sandbox};
+use crate::{runtime, sandbox};
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
-    let Some(path) = args.guest.first() else {
-        bail!("no component is named")
-    };
+    let name = args.guest.file.to_string_lossy();
+    let argv: Vec<&str> = iter::once(&*name)
+        .chain(args.guest.args.iter().map(String::as_str))
+        .collect();
     let recorder = sandbox::recorder(&args.watch)?;
     let context = sandbox::watched(sandbox::context(&args.sandbox)?, &recorder).build();
     let outputs = Outputs::new()?;
-    let wasi = guest::wasi(&args.sandbox, &args.guest, &outputs)?;
-    let engine = component::engine(!args.no_cache)?;
-    let command = component::load(&engine, Path::new(path))?;
-    let runtime = runtime::for_guest(&engine)?;
+    let wasi = guest::wasi(&args.sandbox, &argv, &outputs)?;
+    let loader = Loader::new(!args.no_cache)?;
+    let command = loader.load(&args.guest.file)?;
+    let runtime = runtime::for_guest(loader.engine())?;
     let code = runtime.block_on(async {
         let mut interruptions = Interruptions::watch()?;
-        let mut store = guest::store(&engine, wasi, context);
+        let mut store = guest::store(loader.engine(), wasi, context);
         let ended = tokio::select! {
             biased;
             interruption = interruptions.next(args.watch.timeout) => Err(interruption),
             code = async {
-                let code = guest::run(&command, &mut store, path).await;
+                let code = guest::run(&command, &mut store, &name).await;
                 outputs.drained().await;
                 code
             } => Ok(code),

@@ -1,4 +1,5 @@
-//! From the command line to a policy that decides, and to the context of a guest: the one place for all commands.
+//! From the command line to a policy that decides, to the context of a guest and to what is asked of it: the one place for
+//! all commands.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,9 +8,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use childproof_host::policy::{self, Arguments, Grant, LoadError, LoadOptions, LoadedPolicy, Policy};
+use childproof_host::process::{SpawnRequest, Stderr, Stdin, Stdout};
 use childproof_host::{Preopen, ProcessCtx, ProcessCtxBuilder};
 
-use crate::args::{Allow, Dir, SandboxArgs, WatchArgs};
+use crate::args::{Allow, Dir, ProgramArgs, SandboxArgs, WatchArgs};
 use crate::audit::AuditLog;
 use crate::report::Recorder;
 
@@ -36,6 +38,24 @@ pub(crate) fn watched(builder: ProcessCtxBuilder, recorder: &Arc<Recorder>) -> P
     builder
         .audit(move |event: &AuditEvent| sink.record(event))
         .hook(move |_: &childproof_host::Proposal<'_>| hook.may_start())
+}
+
+/// What a guest would ask for: the grant, its arguments, the variables of `--env`, and the streams of this command.
+pub(crate) fn request(sandbox: &SandboxArgs, program: &ProgramArgs) -> Result<SpawnRequest> {
+    let Some((name, args)) = program.program.split_first() else {
+        bail!("no grant is named")
+    };
+    let mut request = SpawnRequest::new(name);
+    request.args = args.to_vec();
+    request.env = sandbox
+        .env
+        .iter()
+        .map(|variable| (variable.key.clone(), variable.value.clone()))
+        .collect();
+    request.stdin = Stdin::Inherit;
+    request.stdout = Stdout::Inherit;
+    request.stderr = Stderr::Own(Stdout::Inherit);
+    Ok(request)
 }
 
 fn preopens(dirs: &[Dir]) -> Result<Vec<Preopen>> {

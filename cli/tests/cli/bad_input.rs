@@ -1,5 +1,7 @@
 //! Bad input, and messages worth reading.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::command::Place;
@@ -170,6 +172,16 @@ fn an_audit_log_that_cannot_be_opened_is_said_before_anything_runs() {
     ]);
     assert_eq!(ended.stdout(), "");
     ended.failed_saying(&["cannot open the audit log no/such/dir.jsonl"]);
+}
+
+#[test]
+fn an_argument_of_the_guest_that_is_not_utf_8_is_a_usage_error() {
+    let args = [b"run".as_slice(), b"guest.wasm", b"\xff"].map(OsStr::from_bytes);
+    let stderr = Place::new().run(args).code(2).stderr();
+    assert!(
+        stderr.starts_with("error: an argument of the guest is not UTF-8"),
+        "{stderr}"
+    );
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! `childproof exec`: real programs through the policy, without a guest.
 
-use std::process::Command;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::command::Place;
 
@@ -15,6 +20,39 @@ fn a_program_has_the_streams_of_the_command() {
         .run(["exec", "--allow", "sh", "--", "sh", "-c", "echo out; echo err >&2"])
         .code(0);
     assert_eq!((ended.stdout().as_str(), ended.stderr().as_str()), ("out\n", "err\n"));
+}
+
+#[test]
+fn a_program_has_the_terminal_of_the_command() {
+    let place = Place::new();
+    let control = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&control).unwrap();
+    unlockpt(&control).unwrap();
+    let name = ptsname(&control, Vec::new()).unwrap();
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let terminal = || Stdio::from(rustix::fs::open(&name, flags, Mode::empty()).unwrap());
+    // Held open, so that what was written can be read after all others have closed it.
+    let _held = terminal();
+    let script = "test -t 0 && test -t 1 && test -t 2 && read line && echo \"got $line\" && tty";
+    let mut child = place
+        .command(["exec", "--allow", "sh", "--", "sh", "-c", script])
+        .stdin(terminal())
+        .stdout(terminal())
+        .stderr(terminal())
+        .spawn()
+        .unwrap();
+    let mut control = File::from(control);
+    control.write_all(b"typed\n").unwrap();
+    let status = child.wait().unwrap();
+    let mut shown = String::new();
+    let mut lines = BufReader::new(control);
+    // What is typed is shown at once, by the terminal itself.
+    let last = format!("{}\r\n", name.to_str().unwrap());
+    while status.success() && !shown.ends_with(&last) {
+        assert_ne!(lines.read_line(&mut shown).unwrap(), 0);
+    }
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert_eq!(shown, format!("typed\r\ngot typed\r\n{last}"));
 }
 
 #[test]

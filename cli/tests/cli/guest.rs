@@ -39,6 +39,7 @@ world guest {
     import wasi:cli/environment@0.2.0;
     import wasi:cli/exit@0.2.0;
     import wasi:cli/stdout@0.2.0;
+    import wasi:clocks/monotonic-clock@0.2.12;
     import wasi:filesystem/preopens@0.2.12;
     export wasi:cli/run@0.2.0;
 }
@@ -54,7 +55,12 @@ const PREAMBLE: &str = r#"
 (import "wasi:cli/environment@0.2.0" "get-arguments" (func $arguments (param i32)))
 (import "wasi:cli/exit@0.2.0" "exit" (func $exit (param i32)))
 (import "wasi:cli/stdout@0.2.0" "get-stdout" (func $get_stdout (result i32)))
+(import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $alarm (param i64) (result i32)))
 (import "wasi:filesystem/preopens@0.2.12" "get-directories" (func $directories (param i32)))
+(import "wasi:filesystem/types@0.2.12" "[method]descriptor.open-at"
+    (func $open (param i32 i32 i32 i32 i32 i32 i32)))
+(import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+(import "wasi:io/poll@0.2.12" "[resource-drop]pollable" (func $drop_pollable (param i32)))
 (import "wasi:io/streams@0.2.12" "[method]output-stream.blocking-write-and-flush"
     (func $write (param i32 i32 i32 i32)))
 (memory (export "memory") 16)
@@ -155,6 +161,33 @@ impl Guest {
         self.step("(call $wait (local.get $process) (i32.const 0))")
     }
 
+    /// Opens a file in the first preopen for writing, and creates it if it is not there. If that fails, the guest ends with
+    /// an error.
+    pub(crate) fn open_to_write(mut self, name: &str) -> Self {
+        let name = self.text(name);
+        // The flags are those of `wasi:filesystem`: follow no link, create, write.
+        self.step(&format!(
+            "(call $directories (i32.const 0))
+             (call $open (i32.load (i32.load (i32.const 0)))
+                (i32.const 0) {name} (i32.const 1) (i32.const 2) (i32.const 0))
+             (if (i32.load8_u (i32.const 0)) (then (return (i32.const 1))))"
+        ))
+    }
+
+    /// Waits 50 µs, 51 µs and so on, so many times.
+    pub(crate) fn pause(self, times: u32) -> Self {
+        self.step(&format!(
+            "(local.set $pauses (i32.const 0))
+             (loop $again
+                (local.set $pollable (call $alarm (i64.mul (i64.const 1000)
+                    (i64.add (i64.const 50) (i64.extend_i32_u (local.get $pauses))))))
+                (call $block (local.get $pollable))
+                (call $drop_pollable (local.get $pollable))
+                (local.set $pauses (i32.add (local.get $pauses) (i32.const 1)))
+                (br_if $again (i32.lt_u (local.get $pauses) (i32.const {times}))))"
+        ))
+    }
+
     /// Never rests.
     pub(crate) fn spin(self) -> Self {
         self.step("(loop $spin (br $spin))")
@@ -182,7 +215,8 @@ impl Guest {
         component(&format!(
             r#"(module {PREAMBLE} {data}
             (func $the_culprit unreachable)
-            (func (export "wasi:cli/run@0.2.0#run") (result i32) (local $command i32) (local $process i32)
+            (func (export "wasi:cli/run@0.2.0#run") (result i32) 
+                (local $command i32) (local $process i32) (local $pauses i32) (local $pollable i32)
                 {code}
                 (i32.const {result})))"#
         ))

@@ -37,7 +37,7 @@ fn the_help_of_a_command_has_all_its_flags() {
     };
     of("run", &given);
     of("run", &watched);
-    of("run", &["--no-cache", "GUEST.wasm"]);
+    of("run", &["--no-cache", "<GUEST.wasm> [ARGS]...", "is dropped"]);
     of("exec", &given);
     of("exec", &watched);
     of("explain", &given);

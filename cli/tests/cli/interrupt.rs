@@ -149,6 +149,18 @@ fn the_timeout_ends_a_guest_in_an_endless_loop_and_its_processes() {
 }
 
 #[test]
+fn a_guest_that_never_rests_after_many_short_rests_is_ended() {
+    let place = Place::new();
+    let guest = Guest::new().pause(250).say("ready\n").spin().end(true);
+    place.write("guest.wasm", guest);
+    for _ in 0..8 {
+        let (child, _stdout) = start(&place, &["run", "guest.wasm"]);
+        signal(&child, Signal::INT);
+        assert_eq!(ended_with(child, 130), "");
+    }
+}
+
+#[test]
 fn the_timeout_ends_a_guest_that_waits() {
     let place = Place::new();
     place.write("guest.wasm", Guest::new().spawn("sleep", &["1000"]).wait().end(true));

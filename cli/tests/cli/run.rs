@@ -1,6 +1,10 @@
 //! `childproof run`: what the guest is given, and how it ends.
 
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use crate::command::Place;
 use crate::guest::Guest;
@@ -53,6 +57,18 @@ fn the_guest_has_its_arguments_flags_among_them() {
 }
 
 #[test]
+fn a_component_whose_name_is_not_utf_8_runs() {
+    let place = Place::new();
+    let name = OsStr::from_bytes(b"guest\xff.wasm");
+    let guest = Guest::new().say_arguments().end(true);
+    std::fs::write(place.path().join(name), guest).unwrap();
+    let ended = place
+        .run([OsStr::new("run"), name, OsStr::new("--"), OsStr::new("x")])
+        .code(0);
+    assert_eq!(ended.stdout(), "guest\u{fffd}.wasm\n--\nx\n");
+}
+
+#[test]
 fn the_guest_has_the_variables_it_is_given_and_no_others() {
     let place = Place::new();
     place.write("guest.wasm", Guest::new().say_environment().end(true));
@@ -74,6 +90,24 @@ fn the_guest_has_the_directories_it_is_given_under_their_names() {
         .run(["run", "--dir", "data::/data:ro", "--dir", ".", "guest.wasm"])
         .code(0);
     assert_eq!(ended.stdout(), "/data\n.\n");
+}
+
+#[test]
+fn a_directory_that_is_given_to_read_only_is_not_written_to() {
+    let place = Place::new();
+    std::fs::create_dir(place.file("data")).unwrap();
+    place.write("data/old", "kept");
+    for (name, guest) in [("old", "open.wasm"), ("new", "create.wasm")] {
+        place.write(guest, Guest::new().open_to_write(name).end(true));
+    }
+    let run = |dir: &str, guest: &str| place.run(["run", "--dir", dir, guest]);
+    run("data:ro", "open.wasm").code(1);
+    run("data:ro", "create.wasm").code(1);
+    assert_eq!(place.read("data/old"), "kept");
+    assert!(!place.file("data/new").exists(), "a file was created");
+    run("data", "open.wasm").code(0);
+    run("data", "create.wasm").code(0);
+    assert!(place.file("data/new").exists());
 }
 
 #[test]
@@ -148,7 +182,7 @@ fn what_the_refusal_of_an_unknown_grant_proposes_allows_it() {
     let place = Place::new();
     place.write("guest.wasm", Guest::new().spawn("echo", &["hello"]).wait().end(true));
     let line = place.run(["run", "guest.wasm"]).code(1).only_line();
-    let (_, flag) = line.rsplit_once("or run with ").unwrap();
+    let (_, flag) = line.rsplit_once("or give ").unwrap();
     let (flag, name) = flag.split_once(' ').unwrap();
     assert_eq!(place.run(["run", flag, name, "guest.wasm"]).code(0).stdout(), "hello\n");
 }
@@ -229,8 +263,50 @@ fn a_compiled_component_is_kept_unless_that_is_not_wanted() {
     place.run(["run", "--no-cache", "guest.wasm"]).code(0);
     assert!(!place.file("cache").exists(), "--no-cache left something behind");
     place.run(["run", "guest.wasm"]).code(0);
-    assert!(place.file("cache/wasmtime").is_dir(), "nothing was kept");
-    place.run(["run", "guest.wasm"]).code(0);
+    assert_eq!(compiled(&place).len(), 1, "nothing was kept");
+}
+
+/// The compiled components in the cache. The files beside them tell how often they were used.
+fn compiled(place: &Place) -> HashSet<PathBuf> {
+    let mut found = HashSet::new();
+    let mut directories = vec![place.file("cache/wasmtime")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_none() {
+                found.insert(path);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_kept_of_a_component_is_what_runs_the_next_time() {
+    let place = Place::new();
+    let added_by = |name: &str| {
+        let before = match place.file("cache").exists() {
+            true => compiled(&place),
+            false => HashSet::new(),
+        };
+        assert_eq!(place.run(["run", &format!("{name}.wasm")]).code(0).stdout(), name);
+        let added: Vec<_> = compiled(&place).difference(&before).cloned().collect();
+        match &added[..] {
+            [path] => path.clone(),
+            _ => panic!("{name} added {added:?} to the cache"),
+        }
+    };
+    for name in ["one", "two"] {
+        place.write(&format!("{name}.wasm"), Guest::new().say(name).end(true));
+    }
+    let (one, two) = (added_by("one"), added_by("two"));
+    // Whatever is in the place of the first is taken for the first: it was not compiled again.
+    std::fs::copy(two, one).unwrap();
+    assert_eq!(place.run(["run", "one.wasm"]).code(0).stdout(), "two");
+    assert_eq!(place.run(["run", "--no-cache", "one.wasm"]).code(0).stdout(), "one");
+    assert_eq!(compiled(&place).len(), 2);
 }
 
 #[test]
