@@ -295,6 +295,29 @@ fn the_default_working_directory_is_the_grants_first_or_the_guests_first() {
 }
 
 #[test]
+fn a_pattern_takes_little_memory() {
+    use childproof_host::policy::Word;
+    let load = |pattern: &str| load(grant().form([Word::regex(pattern)]), None, &[]);
+    for pattern in [
+        r"\w+",
+        r"\w+-\w+",
+        "[0-9a-f]{40}",
+        "[A-Za-z0-9._-]{1,64}",
+        "(?s).{0,64}",
+    ] {
+        assert!(load(pattern).is_ok(), "{pattern}");
+    }
+    for pattern in [r"\w{50}", "[a-z]{1,8000}"] {
+        assert_eq!(
+            load(pattern).unwrap_err(),
+            format!(
+                "grants.tool.forms[0].words[0]: the pattern {pattern:?} needs more than 128KiB; use smaller repetition counts"
+            )
+        );
+    }
+}
+
+#[test]
 fn a_policy_from_code_is_checked_like_one_from_text() {
     use childproof_host::policy::{Limits, Word};
     let error = |grant: Grant| load(grant, None, &[]).unwrap_err();
