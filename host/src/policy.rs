@@ -86,7 +86,7 @@
 //! | `"log"` | exactly this argument |
 //! | `{ regex = "[0-9]+" }` | an argument the expression matches as a whole |
 //! | `{ one_of = ["a", "b"] }` | one of these arguments |
-//! | `{ path = true }` | a path inside a preopen; never one that begins with `-` |
+//! | `{ path = true }` | a path inside a preopen; never an option, a URL, `host:path`, `@file`, `~/file` |
 //! | `{ path = true, prefix = "--file=" }` | the prefix and such a path |
 //! | `{ any = true }` | any argument that does not begin with `-` |
 //! | `{ optional = WORD }` | the word, or nothing |

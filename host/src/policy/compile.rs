@@ -16,7 +16,7 @@ const LONGEST_NAME: usize = 64;
 /// The longest pattern, in bytes.
 const LONGEST_PATTERN: usize = 4096;
 /// How much memory one compiled pattern may take, in bytes.
-const PATTERN_MEMORY: usize = 1 << 20;
+const PATTERN_MEMORY: usize = 128 << 10;
 
 /// A policy says what it may not say: where, and what is wrong with it.
 #[derive(Debug, PartialEq, Eq)]
@@ -278,7 +278,7 @@ pub(super) fn pattern(text: &str) -> Result<Regex, String> {
         .map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => {
                 format!(
-                    "the pattern {} needs more than 1MiB; use smaller repetition counts",
+                    "the pattern {} needs more than 128KiB; use smaller repetition counts",
                     quote(text)
                 )
             }

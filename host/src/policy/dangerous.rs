@@ -38,6 +38,10 @@ const TABLE: &[(&str, &str)] = &[
         "HOME XDG_CONFIG_* XDG_DATA_* APPDATA USERPROFILE",
         "programs read their configuration from there",
     ),
+    (
+        "VIMINIT EXINIT WGETRC INPUTRC",
+        "the program runs commands or reads its configuration from it",
+    ),
     ("TMPDIR TEMP TMP", "programs put files there that they trust later"),
     (
         "PYTHON*",
@@ -56,12 +60,16 @@ const TABLE: &[(&str, &str)] = &[
         "Node.js loads code from where it says",
     ),
     (
-        "JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS CLASSPATH MAVEN_* GRADLE_*",
+        "JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS CLASSPATH MAVEN_* GRADLE_* JAVA_HOME",
         "Java loads code or agents from where it says",
     ),
     (
         "LUA_INIT* LUA_PATH* LUA_CPATH* PHPRC PHP_INI_SCAN_DIR TCLLIBPATH",
         "an interpreter loads code from it",
+    ),
+    (
+        "R_PROFILE* R_ENVIRON* R_LIBS* ERL_* JULIA_* GUILE_* DENO_*",
+        "the interpreter loads or runs code from where it says",
     ),
     (
         "DOTNET_* CORECLR_* COR_* COMPLUS_*",
@@ -70,7 +78,8 @@ const TABLE: &[(&str, &str)] = &[
     (
         "GIT_SSH GIT_SSH_* GIT_EXEC_PATH GIT_CONFIG* GIT_PAGER GIT_EDITOR GIT_SEQUENCE_EDITOR GIT_ASKPASS \
          GIT_PROXY_COMMAND GIT_EXTERNAL_DIFF GIT_TEMPLATE_DIR GIT_ALTERNATE_* GIT_DIR GIT_WORK_TREE \
-         GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_INDEX_FILE GIT_ALLOW_PROTOCOL GIT_TRACE*",
+         GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_INDEX_FILE GIT_ALLOW_PROTOCOL GIT_TRACE* \
+         GIT_GRAFT_FILE GIT_SHALLOW_FILE GIT_ATTR_*",
         "git runs a program, reads a configuration or writes a file that it names",
     ),
     (
@@ -107,11 +116,27 @@ const TABLE: &[(&str, &str)] = &[
         "the go command runs what it names or says",
     ),
     (
+        "PIP_* UV_*",
+        "the installer of Python packages takes code from where it says",
+    ),
+    (
+        "PKG_CONFIG* CMAKE_*",
+        "a build takes its flags, tools and libraries from where it says",
+    ),
+    (
+        "MAGICK_* GDAL_* GS_* FONTCONFIG_*",
+        "a library reads its configuration or loads modules from there",
+    ),
+    (
+        "PG* MYSQL_*",
+        "it changes which server a database client talks to, as whom, and which files it reads",
+    ),
+    (
         "TERMINFO* TERMCAP TERMPATH",
         "terminal programs read their capabilities from there",
     ),
     (
-        "OPENSSL_* SSL_CERT_* SSLKEYLOGFILE CURL_* REQUESTS_CA_BUNDLE",
+        "OPENSSL_* SSL_CERT_* SSLKEYLOGFILE CURL_* REQUESTS_CA_BUNDLE GIT_SSL_*",
         "it changes whom TLS trusts",
     ),
     (
@@ -119,7 +144,8 @@ const TABLE: &[(&str, &str)] = &[
         "it changes whom the program talks to",
     ),
     (
-        "KRB5* GSS_* GNUPGHOME DOCKER_* KUBECONFIG AWS_* DBUS_* DISPLAY WAYLAND_*",
+        "KRB5* GSS_* GNUPGHOME DOCKER_* KUBECONFIG AWS_* DBUS_* DISPLAY WAYLAND_* \
+         XAUTHORITY XDG_RUNTIME_DIR",
         "it names another authority",
     ),
     (
@@ -206,6 +232,34 @@ mod tests {
             "GLIBC_TUNABLES",
             "Path",
             "ld_preload",
+            "GIT_SSL_NO_VERIFY",
+            "GIT_GRAFT_FILE",
+            "GIT_SHALLOW_FILE",
+            "GIT_ATTR_SOURCE",
+            "XDG_RUNTIME_DIR",
+            "XAUTHORITY",
+            "MAGICK_CONFIGURE_PATH",
+            "GDAL_DRIVER_PATH",
+            "GS_OPTIONS",
+            "R_PROFILE_USER",
+            "R_ENVIRON",
+            "R_LIBS_USER",
+            "ERL_FLAGS",
+            "VIMINIT",
+            "EXINIT",
+            "WGETRC",
+            "INPUTRC",
+            "PGSERVICEFILE",
+            "MYSQL_HOME",
+            "PIP_INDEX_URL",
+            "UV_INDEX_URL",
+            "PKG_CONFIG_PATH",
+            "CMAKE_TOOLCHAIN_FILE",
+            "FONTCONFIG_FILE",
+            "JAVA_HOME",
+            "JULIA_LOAD_PATH",
+            "GUILE_LOAD_PATH",
+            "DENO_DIR",
         ] {
             assert!(reason(name).is_some(), "{name} should be dangerous");
         }

@@ -8,9 +8,18 @@ use childproof_launch::Signal;
 use super::compile::ArgumentRules;
 use super::environment::check_key;
 use super::load::{LoadedGrant, LoadedPolicy};
-use super::matching::{Paths, Shape, Stop, Why};
+use super::matching::{MOST_PATHS, Paths, Shape, Stop, Why};
 use super::refusal::{near_miss, quote};
 use super::{Field, Limits, Refusal, RefusalKind, StdStream};
+
+/// The longest argument, in bytes: the least that Linux sets, 128 KiB with the NUL at its end (`MAX_ARG_STRLEN`). The same
+/// bound holds for a variable with its `=`.
+const LONGEST_ARGUMENT: usize = (128 << 10) - 1;
+/// All arguments together, in bytes: the most Linux takes under any limit on the stack.
+const MOST_TEXT: usize = 6 << 20;
+/// More arguments than this, or more bytes of them, are refused without saying where they leave the forms.
+const MOST_EXPLAINED: usize = 1000;
+const LONGEST_EXPLAINED: usize = 128 << 10;
 
 /// What a guest asks for. It is data from the guest: nothing in it is trusted.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +51,7 @@ impl<'a> Request<'a> {
 
 /// What the host knows about paths and the policy does not.
 ///
-/// The policy asks at most once for each path of a request.
+/// The policy asks at most once for each path of a request, for 4,096 paths of it at most, and for none over 4,096 bytes.
 pub trait PathCheck {
     /// Whether `path`, as the child would resolve it in its working directory, lies inside a preopen of the guest. It is
     /// the guest's text and may be anything; what cannot be resolved is not inside.
@@ -198,6 +207,7 @@ fn check_syntax(request: &Request<'_>) -> Result<(), Refusal> {
     if let Some(index) = request.args.iter().position(|argument| argument.contains('\0')) {
         return Err(Refusal::invalid(Field::Arg(index), nul));
     }
+    check_lengths(request)?;
     for (key, value) in request.env {
         let field = || Field::Env(key.clone());
         check_key(key).map_err(|why| Refusal::invalid(field(), why))?;
@@ -207,6 +217,27 @@ fn check_syntax(request: &Request<'_>) -> Result<(), Refusal> {
                 "the value holds a NUL character, which no process can be given",
             ));
         }
+    }
+    Ok(())
+}
+
+/// Refuses what is too long to be given to a process before any of it is matched.
+fn check_lengths(request: &Request<'_>) -> Result<(), Refusal> {
+    let bound = |field: &dyn Fn() -> Field, length: usize, most: usize| match length > most {
+        true => Err(Refusal::too_long(field(), length, most)),
+        false => Ok(()),
+    };
+    let argv0 = request.argv0.unwrap_or_default();
+    bound(&|| Field::Argv0, argv0.len(), LONGEST_ARGUMENT)?;
+    let mut whole = argv0.len();
+    for (index, argument) in request.args.iter().enumerate() {
+        bound(&|| Field::Arg(index), argument.len(), LONGEST_ARGUMENT)?;
+        whole = whole.saturating_add(argument.len() + 1);
+    }
+    bound(&|| Field::Args, whole, MOST_TEXT)?;
+    for (key, value) in request.env {
+        let length = key.len().saturating_add(value.len()).saturating_add(1);
+        bound(&|| Field::Env(key.clone()), length, LONGEST_ARGUMENT)?;
     }
     Ok(())
 }
@@ -242,16 +273,32 @@ fn arguments(grant: &LoadedGrant, args: &[String], paths: &Paths<'_>) -> Result<
     if let Some(shape) = shapes.iter().find(|shape| shape.matches(args, paths)) {
         return Ok(shape.rule.clone());
     }
+    let unexplained = |message: String, remedy: String| {
+        Err(Refusal::not_allowed(Field::Args, format!("{at}.forms"), message).remedy(remedy))
+    };
+    if paths.too_many() {
+        return unexplained(
+            format!("there are more than {MOST_PATHS} different paths, and no more are looked up for one process"),
+            "let the guest start several processes with fewer paths each".to_owned(),
+        );
+    }
+    if args.len() > MOST_EXPLAINED || args.iter().map(String::len).sum::<usize>() > LONGEST_EXPLAINED {
+        return unexplained(
+            format!("no form of the policy allows these {} arguments", args.len()),
+            format!("to allow them, add a form to [{at}]"),
+        );
+    }
     let mut stops = shapes
         .iter()
         .map(|shape| (shape, shape.stop(args, paths)))
         .collect::<Vec<_>>();
     let furthest = stops.iter().map(|(_, stop)| stop.after).max().unwrap_or_default();
     stops.retain(|(_, stop)| stop.after == furthest);
-    let why = match stops.iter().any(|(_, stop)| stop.why == Why::Outside) {
-        true => Why::Outside,
-        false => stops.first().map_or(Why::TooMany, |(_, stop)| stop.why),
-    };
+    let why = [Why::Outside, Why::Ambiguous]
+        .into_iter()
+        .find(|why| stops.iter().any(|(_, stop)| stop.why == *why))
+        .or(stops.first().map(|(_, stop)| stop.why))
+        .unwrap_or(Why::TooMany);
     // Where several forms stop before the first argument, none of them is the one that was meant.
     let meant = stops.into_iter().next().filter(|_| furthest > 0 || shapes.len() == 1);
     Err(no_form(at, args, furthest, why, meant))
@@ -263,6 +310,11 @@ fn no_form(at: &str, args: &[String], after: usize, why: Why, meant: Option<(&Sh
     let what = match why {
         Why::Unexpected => format!("no form of the policy allows {argument} here"),
         Why::Outside => format!("{argument} does not lead to a place inside a preopen"),
+        Why::Ambiguous => {
+            format!(
+                "a program may take {argument} for something else than a path; a name that begins so is written ./NAME"
+            )
+        }
         Why::TooMany => format!("{argument} is one argument more than the policy allows"),
         Why::Missing if after == 0 => "arguments are missing: no form of the policy does without".to_owned(),
         Why::Missing => format!("arguments are missing: no form of the policy ends after {after} of them"),

@@ -113,7 +113,8 @@ impl Environment {
         if let Some(rule) = self.exact.get(name) {
             return Some((name.to_owned(), rule));
         }
-        if dangerous::reason(name).is_some() {
+        // What the policy fixes, and what is dangerous, is a guest's to set only where the policy names it.
+        if self.set.contains_key(name) || dangerous::reason(name).is_some() {
             return None;
         }
         self.pattern(name)
@@ -187,6 +188,9 @@ impl Environment {
 
     /// Why it is not certain that `wider` allows all that this does, or nothing. The error is a place within the
     /// environment, and what is wrong.
+    ///
+    /// A pattern of this may cover a name that `wider` fixes: a narrowed policy takes over all that the wider one fixes, and
+    /// then the pattern no longer lifts it.
     pub(super) fn within(&self, wider: &Environment) -> Result<(), (String, String)> {
         for (key, value) in &self.set {
             let fixed = wider.set.get(key) == Some(value);

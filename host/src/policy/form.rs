@@ -76,7 +76,11 @@ pub enum Word {
     Regex(String),
     /// One of these arguments.
     OneOf(Vec<String>),
-    /// `prefix` and a path that lies inside a preopen of the guest. The path is not empty and does not begin with `-`.
+    /// `prefix` and a path that lies inside a preopen of the guest, written so that no program takes it for anything else: it
+    /// begins with one `/`, or with a letter, a digit, `.` or `_` and then holds no `:` before its first `/`.
+    ///
+    /// So none of `-x`, `@list`, `~/x`, `|command`, `//machine/share`, `file:///x` and `host:path` is one. A file whose name
+    /// looks like that can be given as `./-x` or `./a:b`. A request may hold 4,096 different paths.
     ///
     /// Where a path leads is looked up when the process is started. What the program finds there later is a matter of
     /// confinement.

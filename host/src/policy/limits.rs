@@ -45,7 +45,9 @@ pub struct Limits {
     pub drain: Option<Duration>,
     /// CPU time of a process; the system counts whole seconds, see [`cpu_seconds`](Self::cpu_seconds). Default: no bound.
     pub cpu: Option<Duration>,
-    /// Address space of a process, in bytes. Default: no bound.
+    /// Address space of a process, in bytes. A program that is larger than this, with its libraries or its stack, may be ended
+    /// while it is being executed: it was started, then, and was ended by a signal, with nobody having sent one. Default: no
+    /// bound.
     pub memory: Option<u64>,
     /// Descriptors a process may hold open. Default: no bound.
     pub open_files: Option<u64>,

@@ -75,6 +75,31 @@ impl LoadedPolicy {
     pub fn policy(&self) -> &Policy {
         &self.0.policy
     }
+
+    /// Refuses a preopen through which the guest could replace a program, as [`Policy::load`] does with those it is told of:
+    /// for a host that gives a guest another preopen later.
+    ///
+    /// # Ambient Authority
+    ///
+    /// This reads the host's file system.
+    ///
+    /// # Errors
+    ///
+    /// If `writable`: a `host_path` that cannot be resolved; a program that lies below it, or whose interpreter or a symbolic
+    /// link on the way does.
+    pub fn check_preopen(&self, guest_path: &str, host_path: &Path, writable: bool) -> Result<(), LoadError> {
+        let preopen = Preopen {
+            guest_path: guest_path.to_owned(),
+            host_path: host_path.to_owned(),
+            writable,
+        };
+        let writable = resolve::writable(&[preopen]).map_err(|invalid| error(None, invalid))?;
+        for grant in self.grants() {
+            resolve::refuse_replaceable(&grant.found, grant.program.path(), &writable)
+                .map_err(|why| error(Some(grant.name()), Invalid::new(format!("{}.program", grant.at), why)))?;
+        }
+        Ok(())
+    }
 }
 
 /// A grant whose program is resolved and pinned.

@@ -3,13 +3,18 @@
 //! The work is bounded by the words of the form times the arguments they can reach: optional words are followed all at
 //! once, never by trying again, and a repeated tail is checked once from its end.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use regex::Regex;
 
 use super::decide::PathCheck;
 use super::refusal::quote;
+
+/// How many different paths of one request are looked up.
+pub(super) const MOST_PATHS: usize = 4096;
+/// Linux looks up no path that is longer, in bytes.
+const LONGEST_PATH: usize = 4096;
 
 /// A form, compiled: plain and optional words, then perhaps a repeated one.
 #[derive(Debug)]
@@ -48,10 +53,12 @@ pub(super) enum Matcher {
     Any,
 }
 
-/// What the host says about paths, asked once for each path of a request.
+/// What the host says about paths, asked once for each path of a request, and not without end: each answer is a few system
+/// calls of the host.
 pub(super) struct Paths<'a> {
     check: &'a dyn PathCheck,
     known: RefCell<HashMap<String, bool>>,
+    too_many: Cell<bool>,
 }
 
 impl<'a> Paths<'a> {
@@ -59,12 +66,25 @@ impl<'a> Paths<'a> {
         Paths {
             check,
             known: RefCell::default(),
+            too_many: Cell::new(false),
         }
     }
 
+    /// Whether a path was not looked up because there were too many before it.
+    pub(super) fn too_many(&self) -> bool {
+        self.too_many.get()
+    }
+
     fn inside(&self, path: &str) -> bool {
+        if path.len() > LONGEST_PATH {
+            return false;
+        }
         if let Some(known) = self.known.borrow().get(path) {
             return *known;
+        }
+        if self.known.borrow().len() >= MOST_PATHS {
+            self.too_many.set(true);
+            return false;
         }
         let inside = self.check.is_inside_preopen(path);
         self.known.borrow_mut().insert(path.to_owned(), inside);
@@ -85,11 +105,14 @@ impl Matcher {
         }
     }
 
-    /// Whether the argument fails only because its path lies in no preopen.
-    fn lies_outside(&self, argument: &str) -> bool {
-        match self {
-            Matcher::Path { prefix } => path_after(prefix, argument).is_some_and(is_plain),
-            _ => false,
+    /// Why an argument that does not match fails, where it is all but the path that this word asks for.
+    fn near(&self, argument: &str) -> Option<Why> {
+        let Matcher::Path { prefix } = self else { return None };
+        let path = path_after(prefix, argument)?;
+        match is_plain(path) {
+            true => Some(Why::Outside),
+            false if path.is_empty() || path.starts_with('-') => None,
+            false => Some(Why::Ambiguous),
         }
     }
 
@@ -114,9 +137,17 @@ fn path_after<'t>(prefix: &str, argument: &'t str) -> Option<&'t str> {
     argument.strip_prefix(prefix)
 }
 
-/// Whether the text can be a path word at all, before anyone looks where it leads.
+/// Whether every program takes the text for a path, before anyone looks where it leads.
+///
+/// Each name can be one of a file, so that a file is or could be there says nothing about how a program reads it. What begins
+/// with `-` may be an option, with `@` a list of arguments, with `~` a home directory, with `|` or `!` a command, with `//`
+/// another machine's share; and with a `:` before the first `/` it may be a URL, a host's path or a Windows drive.
 fn is_plain(path: &str) -> bool {
-    !path.is_empty() && !path.starts_with('-')
+    if path.starts_with('/') {
+        return !path.starts_with("//");
+    }
+    let begins_plain = path.starts_with(|c: char| c.is_alphanumeric() || c == '.' || c == '_');
+    begins_plain && !path.split('/').next().is_some_and(|first| first.contains(':'))
 }
 
 /// How far an argument list got in a form that does not match it.
@@ -135,6 +166,8 @@ pub(super) enum Why {
     Unexpected,
     /// The same, but it would be if its path led inside a preopen.
     Outside,
+    /// The same, but it could be if it were written so that no program takes it for something else than a path.
+    Ambiguous,
     /// The form ends here.
     TooMany,
     /// There is no argument left.
@@ -254,7 +287,7 @@ impl Shape {
             run = Some(run_end);
             let used = run_end.min(entry.saturating_add(tail.max));
             let full = used - entry == tail.max;
-            if used > stop.after || (used == stop.after && !matches!(stop.why, Why::Unexpected | Why::Outside)) {
+            if used > stop.after || (used == stop.after && matches!(stop.why, Why::TooMany | Why::Missing)) {
                 let expected = if full { Vec::new() } else { vec![&tail.word] };
                 stop = self.explain(used, expected, args);
             } else if used == stop.after && !full {
@@ -269,8 +302,10 @@ impl Shape {
         let why = match args.get(after) {
             None => Why::Missing,
             Some(_) if expected.is_empty() => Why::TooMany,
-            Some(argument) if expected.iter().any(|word| word.lies_outside(argument)) => Why::Outside,
-            Some(_) => Why::Unexpected,
+            Some(argument) => expected
+                .iter()
+                .find_map(|word| word.near(argument))
+                .unwrap_or(Why::Unexpected),
         };
         let expected = expected.iter().map(|word| word.describe()).collect();
         Stop { after, why, expected }

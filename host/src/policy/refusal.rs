@@ -55,6 +55,9 @@ pub enum RefusalKind {
     NotAllowed,
     /// No process can be given it, whatever the policy says: a NUL, an `=` in a key, an empty key.
     Invalid,
+    /// It is longer than what a process can be given: 128 KiB in one argument or variable, its NUL counted, and 6 MiB in all
+    /// arguments.
+    TooLong,
 }
 
 /// A request that was refused: which field, by which rule, and what would allow it.
@@ -97,6 +100,14 @@ impl Refusal {
             rule,
             message: message.into(),
             remedy: None,
+        }
+    }
+
+    pub(super) fn too_long(field: Field, bytes: usize, most: usize) -> Refusal {
+        Refusal {
+            kind: RefusalKind::TooLong,
+            message: format!("it has {bytes} bytes, and a process can be given {most} at most"),
+            ..Refusal::invalid(field, "")
         }
     }
 

@@ -15,6 +15,8 @@ use super::{Preopen, Sha256Digest};
 const MOST_LINKS: usize = 40;
 /// As much of a script's first line as Linux reads.
 const FIRST_LINE: u64 = 256;
+/// As many interpreters as Linux goes through for one program, each the interpreter of the one before.
+const MOST_INTERPRETERS: usize = 5;
 
 /// A preopen that a guest may write to.
 #[derive(Debug)]
@@ -115,16 +117,26 @@ pub(super) fn refuse_replaceable(found: &Path, canonical: &Path, preopens: &[Wri
             preopen.guest_path
         ));
     }
-    let Some(interpreter) = interpreter(canonical) else {
-        return Ok(());
-    };
-    // An interpreter that is missing is an error of the start, which has its own name for it.
-    if let Ok(Some(preopen)) = within(&interpreter) {
-        let interpreter = interpreter.display();
-        return Err(format!(
-            "the interpreter {interpreter} of the program lies in the writable preopen {:?}, {advice}",
-            preopen.guest_path
-        ));
+    let mut script = canonical.to_owned();
+    for _ in 0..MOST_INTERPRETERS {
+        // A file is opened only after it is known to be out of the guest's reach: opening a pipe of its own would hang.
+        let Some(interpreter) = interpreter(&script) else { break };
+        if interpreter.is_relative() {
+            return Err(format!(
+                "the interpreter {} of the program is a relative path, so the guest's working directory decides what it is; \
+                 name a program whose interpreter has an absolute path",
+                interpreter.display()
+            ));
+        }
+        // An interpreter that is missing is an error of the start, which has its own name for it.
+        if let Ok(Some(preopen)) = within(&interpreter) {
+            return Err(format!(
+                "the interpreter {} of the program lies in the writable preopen {:?}, {advice}",
+                interpreter.display(),
+                preopen.guest_path
+            ));
+        }
+        script = interpreter;
     }
     Ok(())
 }
@@ -191,7 +203,7 @@ fn interpreter(program: &Path) -> Option<PathBuf> {
         .trim_ascii_start()
         .split(|byte| matches!(byte, b' ' | b'\t' | 0))
         .next()?;
-    Some(PathBuf::from(OsStr::from_bytes(name))).filter(|path| path.is_absolute())
+    Some(PathBuf::from(OsStr::from_bytes(name))).filter(|path| !path.as_os_str().is_empty())
 }
 
 #[cfg(not(unix))]
@@ -202,18 +214,9 @@ fn interpreter(_: &Path) -> Option<PathBuf> {
 /// Compares the content of a pinned program with a digest.
 pub(super) fn check_digest(program: &Program, expected: &Sha256Digest) -> Result<(), String> {
     let path = program.path();
-    let unreadable = |error: io::Error| format!("{} cannot be read to check its SHA-256: {error}", path.display());
-    let mut file = File::open(path).map_err(unreadable)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer).map_err(unreadable)? {
-            0 => break,
-            read => hasher.update(buffer.get(..read).unwrap_or_default()),
-        }
-    }
-    let found = Sha256Digest(hasher.finalize().into());
-    // What was read must be what is pinned: the same file, unchanged since.
+    let found =
+        digest(program).map_err(|error| format!("{} cannot be read to check its SHA-256: {error}", path.display()))?;
+    // The file must not have changed since it was pinned, and the path must still lead to it.
     program
         .check()
         .map_err(|error| format!("the program changed while it was read: {error}; load the policy again"))?;
@@ -224,4 +227,57 @@ pub(super) fn check_digest(program: &Program, expected: &Sha256Digest) -> Result
         ));
     }
     Ok(())
+}
+
+/// The digest of the pinned file, whatever its path leads to by now.
+fn digest(program: &Program) -> io::Result<Sha256Digest> {
+    let mut file = reopen(program)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(Sha256Digest(hasher.finalize().into())),
+            read => hasher.update(buffer.get(..read).unwrap_or_default()),
+        }
+    }
+}
+
+/// The pinned file, open for reading.
+#[cfg(target_os = "linux")]
+fn reopen(program: &Program) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, openat};
+    use std::os::fd::AsRawFd;
+    let descriptors = rustix_linux_procfs::proc_self_fd()?;
+    let name = program.file().as_raw_fd().to_string();
+    Ok(openat(descriptors, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reopen(program: &Program) -> io::Result<File> {
+    File::open(program.path())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_digest_is_of_the_pinned_file_and_not_of_another_at_its_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let [tool, other] = ["tool", "other"].map(|name| directory.path().join(name));
+        for (path, content) in [(&tool, "abc"), (&other, "other")] {
+            fs::write(path, content).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let program = Program::open(&tool).unwrap();
+        let pinned: Sha256Digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+            .parse()
+            .unwrap();
+        assert!(check_digest(&program, &pinned).is_ok());
+        fs::rename(&other, &tool).unwrap();
+        assert_eq!(digest(&program).unwrap(), pinned);
+        assert!(check_digest(&program, &pinned).unwrap_err().contains("changed"));
+    }
 }

@@ -225,6 +225,7 @@ fn refused_by_policy(ctx: &ProcessCtx, request: &SpawnRequest, refusal: Refusal)
         RefusalKind::UnknownGrant => Error::UnknownGrant(problem.message),
         RefusalKind::NotAllowed => Error::Refused(problem),
         RefusalKind::Invalid => Error::InvalidArgument(problem),
+        RefusalKind::TooLong => Error::ArgumentsTooLong,
     }
 }
 

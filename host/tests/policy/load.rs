@@ -251,6 +251,61 @@ fn a_script_whose_interpreter_the_guest_could_replace_is_refused() {
 }
 
 #[test]
+fn the_interpreters_of_interpreters_are_followed_as_far_as_the_system_does() {
+    let scratch = Scratch::new();
+    let script = |name: &str, interpreter: &Path| scratch.program(name, &format!("#!{}\n", interpreter.display()));
+    let preopens = [preopen("/code", scratch.directory("repo"), true)];
+    let last = script("repo/last", Path::new("/bin/sh"));
+    let mut program = last.clone();
+    for level in 1..=5 {
+        program = script(&format!("bin/{level}"), &program);
+        let refused = load(Grant::program(&program), None, &preopens).unwrap_err();
+        let start = format!(
+            "grants.tool.program: the interpreter {} of the program lies",
+            last.display()
+        );
+        assert!(refused.starts_with(&start), "{level}: {refused}");
+    }
+    let itself = scratch.path("bin/itself");
+    script("bin/itself", &itself);
+    assert!(load(Grant::program(&itself), None, &preopens).is_ok());
+}
+
+#[test]
+fn an_interpreter_that_the_working_directory_decides_on_is_refused() {
+    let scratch = Scratch::new();
+    let script = scratch.program("bin/tool", "#!venv/python -I\n");
+    let preopens = [preopen("/code", scratch.directory("repo"), true)];
+    let refused = load(Grant::program(&script), None, &preopens).unwrap_err();
+    assert!(
+        refused.starts_with("grants.tool.program: the interpreter venv/python of the program is a relative path"),
+        "{refused}"
+    );
+    let no_interpreter = scratch.program("bin/text", "#!\n");
+    assert!(load(Grant::program(&no_interpreter), None, &preopens).is_ok());
+}
+
+#[test]
+fn a_preopen_that_comes_later_is_checked_like_one_that_was_there() {
+    let scratch = Scratch::new();
+    let tool = scratch.program("repo/tool", "#!/bin/sh\n");
+    let (repo, elsewhere) = (scratch.path("repo"), scratch.directory("elsewhere"));
+    let policy = load(Grant::program(&tool), None, &[]).unwrap();
+    let error = policy.check_preopen("/code", &repo, true).unwrap_err();
+    assert_eq!(
+        (error.grant.as_deref(), error.to_string()),
+        (
+            Some("tool"),
+            load(Grant::program(&tool), None, &[preopen("/code", &repo, true)]).unwrap_err()
+        )
+    );
+    assert_eq!(policy.check_preopen("/code", &repo, false), Ok(()));
+    assert_eq!(policy.check_preopen("/code", &elsewhere, true), Ok(()));
+    let error = policy.check_preopen("/code", &scratch.path("gone"), true).unwrap_err();
+    assert_eq!(error.field, "preopen \"/code\"");
+}
+
+#[test]
 fn a_preopen_that_is_not_there_is_named() {
     let scratch = Scratch::new();
     let gone = scratch.path("gone");
@@ -292,6 +347,29 @@ fn the_default_working_directory_is_the_grants_first_or_the_guests_first() {
     );
     assert_eq!(default(grant(), &preopens).as_deref(), Some("/repo"));
     assert_eq!(default(grant(), &[]), None);
+}
+
+#[test]
+fn a_pattern_takes_little_memory() {
+    use childproof_host::policy::Word;
+    let load = |pattern: &str| load(grant().form([Word::regex(pattern)]), None, &[]);
+    for pattern in [
+        r"\w+",
+        r"\w+-\w+",
+        "[0-9a-f]{40}",
+        "[A-Za-z0-9._-]{1,64}",
+        "(?s).{0,64}",
+    ] {
+        assert!(load(pattern).is_ok(), "{pattern}");
+    }
+    for pattern in [r"\w{50}", "[a-z]{1,8000}"] {
+        assert_eq!(
+            load(pattern).unwrap_err(),
+            format!(
+                "grants.tool.forms[0].words[0]: the pattern {pattern:?} needs more than 128KiB; use smaller repetition counts"
+            )
+        );
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use childproof_host::policy::{Arguments, Form, Grant, Limits, Policy, Sha256Digest, StdStream, Word};
 use childproof_launch::Signal;
 
-use crate::support::grant;
+use crate::support::{decide_env, grant, load};
 
 fn policy(grant: Grant) -> Policy {
     Policy::new().grant("tool", grant)
@@ -143,6 +143,23 @@ fn forms_of_many_words_are_compared_at_once() {
     };
     assert!(within(many("a".into()), many(Word::any())));
     assert!(!within(many(Word::any()), many("a".into())));
+}
+
+#[test]
+fn a_pattern_of_the_narrower_policy_does_not_lift_what_the_wider_one_fixes() {
+    let wide = || grant().env_set("APP_MODE", "safe").env_allow("APP_*");
+    for lift in [
+        grant().env_set("APP_MODE", "unsafe"),
+        grant().env_allow("APP_MODE"),
+        grant().env_allow_matching("APP_MODE", "un.*"),
+    ] {
+        assert!(narrow(wide(), lift.clone()).is_err(), "{lift:?}");
+    }
+    for pattern in ["APP_*", "APP_M*", "APP_MODE*"] {
+        let narrowed = narrow(wide(), grant().env_allow(pattern)).unwrap();
+        let refusal = decide_env(&load(&policy(narrowed)), &[("APP_MODE", "unsafe")]).unwrap_err();
+        assert_eq!(refusal.rule, "grants.tool.env.set.APP_MODE");
+    }
 }
 
 #[test]
