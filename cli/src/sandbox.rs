@@ -26,7 +26,7 @@ pub(crate) fn context(args: &SandboxArgs) -> Result<ProcessCtxBuilder> {
     let preopens = preopens(&args.dir)?;
     let mut builder = ProcessCtx::builder(load(args, &preopens)?).inherit_stdio();
     for preopen in preopens {
-        builder = builder.preopen(preopen);
+        builder = builder.preopen(preopen)?;
     }
     Ok(builder)
 }

@@ -11,7 +11,7 @@ use wasmtime::component::{HasData, ResourceTable};
 use crate::audit::{Audit, AuditSink};
 use crate::error::Error;
 use crate::p2::{Budget, Streams};
-use crate::policy::LoadedPolicy;
+use crate::policy::{LoadError, LoadedPolicy};
 use crate::preopen::{Preopen, Preopens};
 use crate::process::{Process, Quotas, SpawnRequest};
 
@@ -198,9 +198,16 @@ impl std::fmt::Debug for ProcessCtxBuilder {
 impl ProcessCtxBuilder {
     /// Lets processes work in a directory that the guest was given. Without any, they work where their guest holds a
     /// descriptor of, if their grant does not name directories, and in `/` by default.
-    pub fn preopen(mut self, preopen: Preopen) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// When the directory is writable and the guest could replace a program of the policy through it: see
+    /// [`LoadedPolicy::check_preopen`].
+    pub fn preopen(mut self, preopen: Preopen) -> Result<Self, LoadError> {
+        let (guest_path, host_path) = (preopen.guest_path(), preopen.host_path());
+        self.policy.check_preopen(guest_path, host_path, preopen.writable())?;
         self.preopens.push(preopen);
-        self
+        Ok(self)
     }
 
     /// The guest's standard streams are the host's own, and processes may inherit them.

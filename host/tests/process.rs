@@ -8,7 +8,7 @@ use childproof_host::policy::{Arguments, Grant, Limits, LoadOptions, Policy};
 use childproof_host::process::{
     CommunicateOptions, EndedBy, Limit, Signal, SpawnRequest, Stderr, Stdin, Stdout, StoppedBy, Termination,
 };
-use childproof_host::{Captured, Error, ProcessCtx, ProcessCtxBuilder, Quota};
+use childproof_host::{Captured, Error, Preopen, ProcessCtx, ProcessCtxBuilder, Quota};
 
 fn policy() -> Policy {
     Policy::new()
@@ -430,4 +430,17 @@ async fn a_guest_cannot_fill_the_operators_log() {
     request.args = vec!["y".repeat(1 << 20); 3];
     ctx.spawn(&request).unwrap_err();
     assert!(lengths.lock().unwrap().iter().all(|length| *length < 20_000));
+}
+
+#[tokio::test]
+async fn a_directory_through_which_a_program_could_be_replaced_is_no_preopen() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("tool");
+    std::fs::copy("/bin/true", &program).unwrap();
+    let policy = Policy::new().grant("tool", Grant::program(&program));
+    let preopen = |writable| Preopen::open(directory.path(), "/data", writable).unwrap();
+    // The policy was loaded without a word of the directory.
+    let error = builder(&policy).preopen(preopen(true)).unwrap_err();
+    assert_eq!(error.grant.as_deref(), Some("tool"));
+    assert!(builder(&policy).preopen(preopen(false)).is_ok());
 }

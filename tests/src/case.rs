@@ -297,6 +297,7 @@ impl Case {
         let duplicate = |file: &File| file.try_clone().expect("a descriptor");
         let mut builder = ProcessCtx::builder(policy)
             .preopen(preopen)
+            .expect("no program lies in the guest's directory")
             .stdout(self.processes_stdout.take().unwrap_or_else(|| duplicate(stdout)))
             .stderr(duplicate(stderr))
             .audit(move |event: &AuditEvent| {
