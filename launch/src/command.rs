@@ -126,6 +126,10 @@ impl<'a> Command<'a> {
     /// [`SpawnError`] names the [`Stage`](crate::Stage) that failed and what the system said. After an error no process is
     /// left behind, no descriptor is leaked, and nobody was told of a child (no SIGCHLD).
     ///
+    /// A child that is killed before it runs its program is no error but a started child, whose end says so
+    /// ([`Termination::Signaled`](crate::Termination::Signaled)): by the system when memory runs out, or within exec(2), past
+    /// the point of no return, when the program does not fit the limits it was given.
+    ///
     /// # Panics
     ///
     /// When the tokio runtime it is called in was built without I/O (`enable_io`). No child is left behind then either.

@@ -14,7 +14,7 @@ pub enum Stage {
     Arguments,
     /// Comparing the program's file with the one that was opened.
     Program,
-    /// Getting ready to collect the child should its handle be dropped.
+    /// Getting ready to kill and collect the child should its handle be dropped.
     Reaper,
     /// Allocating the stack the child starts on.
     Stack,
@@ -30,10 +30,10 @@ pub enum Stage {
     Stdio,
     /// Entering its working directory.
     WorkingDirectory,
-    /// Setting a limit.
-    Rlimit(Resource),
     /// Marking all other descriptors to be closed.
     CloseDescriptors,
+    /// Setting a limit.
+    Rlimit(Resource),
     /// Emptying its signal mask.
     SignalMask,
     /// Executing the program.
@@ -55,8 +55,8 @@ impl fmt::Display for Stage {
             Stage::Descriptors => f.write_str("moving descriptors"),
             Stage::Stdio => f.write_str("placing the standard streams"),
             Stage::WorkingDirectory => f.write_str("entering the working directory"),
-            Stage::Rlimit(resource) => write!(f, "setting the limit on {resource}"),
             Stage::CloseDescriptors => f.write_str("closing descriptors"),
+            Stage::Rlimit(resource) => write!(f, "setting the limit on {resource}"),
             Stage::SignalMask => f.write_str("emptying the signal mask"),
             Stage::Exec => f.write_str("executing the program"),
             Stage::Register => f.write_str("registering the child"),
@@ -123,7 +123,8 @@ pub enum SpawnErrorKind {
     /// The program is open for writing somewhere, and stayed so. Like `ETXTBSY`.
     #[error("the program is open for writing")]
     ProgramBusy,
-    /// The working directory was removed. Like `ENOENT`.
+    /// The working directory was removed: it has no links any more (`st_nlink` of stat(2)), which a few file systems, some of
+    /// those in user space, say of every directory. Like `ENOENT`.
     #[error("the working directory does not exist")]
     DirectoryNotFound,
     /// The working directory is not a directory. Like `ENOTDIR`.
@@ -152,7 +153,8 @@ pub enum SpawnErrorKind {
     /// The call was made outside a tokio runtime.
     #[error("there is no tokio runtime")]
     NoRuntime,
-    /// The platform cannot do it: processes cannot be started on it yet, or its kernel is too old.
+    /// The platform cannot do it: processes cannot be started on it yet, its kernel is too old, or a filter of system calls
+    /// forbids what holding on to a process takes (pidfd_open(2), pidfd_send_signal(2)).
     #[error("not supported on this system")]
     Unsupported,
     /// Anything else: see [`SpawnError::stage`] and [`SpawnError::errno`].

@@ -37,7 +37,8 @@ impl Rlimit {
 pub enum Resource {
     /// CPU time in seconds. At `soft` the process is sent SIGXCPU, at `hard` SIGKILL.
     CpuTime,
-    /// Bytes of address space.
+    /// Bytes of address space. A program that does not fit may be ended while it is being executed: it was started, then, and
+    /// ended by SIGKILL or SIGSEGV.
     AddressSpace,
     /// Bytes of data: heap and private writable mappings.
     Data,

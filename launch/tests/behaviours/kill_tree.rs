@@ -2,10 +2,11 @@
 
 use std::io::{PipeReader, Read};
 
-use childproof_launch::{Child, Signal, Termination};
+use childproof_launch::{Child, Command, Signal, SpawnErrorKind, Stage, Termination};
 
 use crate::support::{
-    Refusal, block_on, in_own_process, line, name, refuse, shell, shell_with_output, until_collected,
+    Refusal, block_on, in_own_process, line, name, null, program, quiet, refuse, shell, shell_with_output,
+    until_collected,
 };
 
 /// A shell with a child that holds its pipe. The end of the pipe is the end of both.
@@ -77,25 +78,60 @@ async fn a_kill_leaves_the_groups_of_others_alone() {
 fn all_of_it_holds_on_a_kernel_that_cannot_signal_a_group_by_pidfd() {
     in_own_process(
         name!(all_of_it_holds_on_a_kernel_that_cannot_signal_a_group_by_pidfd),
-        || {
-            refuse(Refusal {
-                call: libc::SYS_pidfd_send_signal,
-                argument: Some((3, u32::MAX)),
-                errno: libc::EINVAL,
-            });
-            block_on(async {
-                assert_kills_all().await;
-                assert_kills_what_outlived_the_leader().await;
-                assert_drop_kills_what_outlived_the_leader().await;
-                let child = shell("exit 1");
-                child.wait().await.unwrap();
-                assert!(matches!(
-                    child.signal(Signal::Term),
-                    Err(childproof_launch::SignalError::Ended)
-                ));
-            });
-        },
+        || assert_holds_without_group_signals(libc::EINVAL),
     );
+}
+
+#[test]
+fn all_of_it_holds_under_a_filter_that_forbids_to_signal_a_group_by_pidfd() {
+    in_own_process(
+        name!(all_of_it_holds_under_a_filter_that_forbids_to_signal_a_group_by_pidfd),
+        || assert_holds_without_group_signals(libc::EPERM),
+    );
+}
+
+/// Does for good what an older kernel, or a filter, would do to the signals to groups.
+fn assert_holds_without_group_signals(errno: i32) {
+    refuse(Refusal {
+        call: libc::SYS_pidfd_send_signal,
+        argument: Some((3, u32::MAX)),
+        errno,
+    });
+    block_on(async {
+        assert_kills_all().await;
+        assert_kills_what_outlived_the_leader().await;
+        assert_drop_kills_what_outlived_the_leader().await;
+        let child = shell("exit 1");
+        child.wait().await.unwrap();
+        assert!(matches!(
+            child.signal(Signal::Term),
+            Err(childproof_launch::SignalError::Ended)
+        ));
+    });
+}
+
+#[test]
+fn where_a_child_could_not_be_killed_none_is_started() {
+    in_own_process(name!(where_a_child_could_not_be_killed_none_is_started), || {
+        let (shell, null) = (program("/bin/sh"), null());
+        block_on(async {
+            // The filter that was added last answers.
+            for errno in [libc::EPERM, libc::ENOSYS] {
+                refuse(Refusal {
+                    call: libc::SYS_pidfd_send_signal,
+                    argument: None,
+                    errno,
+                });
+                let error = Command::new(&shell, quiet(&null)).spawn().unwrap_err();
+                assert_eq!(
+                    (error.stage(), error.kind(), error.errno()),
+                    (Stage::Reaper, &SpawnErrorKind::Unsupported, Some(errno))
+                );
+            }
+            // SAFETY: no status is asked for.
+            assert_eq!(unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::__WALL) }, -1);
+        });
+    });
 }
 
 #[test]

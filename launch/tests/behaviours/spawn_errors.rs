@@ -175,34 +175,6 @@ async fn a_program_that_stays_open_for_writing_is_busy() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_open_for_writing_for_a_moment_is_tried_again() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("busy");
-    std::fs::copy("/bin/true", &path).unwrap();
-    let program = Program::open(&path).unwrap();
-    // Each round the writer lets go only after the spawn has begun. On a busy machine it may do so too late for the last try,
-    // or before the first, so one round of many has to succeed, and none may fail with anything else.
-    let mut started = 0;
-    for _ in 0..20 {
-        let writer = File::options().write(true).open(&path).unwrap();
-        let closer = std::thread::spawn(move || {
-            std::thread::sleep(std::time::Duration::from_millis(4));
-            drop(writer);
-        });
-        match spawn(&program) {
-            Ok(child) => {
-                // Nobody may open it for writing while it runs.
-                child.wait().await.unwrap();
-                started += 1;
-            }
-            Err(error) => assert_error(&error, Stage::Exec, &SpawnErrorKind::ProgramBusy),
-        }
-        closer.join().unwrap();
-    }
-    assert!(started > 0);
-}
-
-#[tokio::test]
 async fn a_field_that_no_process_can_be_given_is_named() {
     let (true_program, null) = (program("/bin/true"), null());
     let assert_invalid = |set_up: &dyn Fn(&mut Command<'_>), field: Field, name: &str, defect: Defect| {

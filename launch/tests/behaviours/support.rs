@@ -196,9 +196,12 @@ pub(crate) fn peek(pid: u32, options: i32) -> io::Result<i32> {
     }
 }
 
-/// Returns once `done` answers true, for what the kernel reports no event of. Hangs if it never does.
+/// Returns once `done` answers true, for what the kernel reports no event of. Fails if it does not within a minute.
+#[track_caller]
 pub(crate) fn until(done: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
     while !done() {
+        assert!(start.elapsed().as_secs() < 60, "what is waited for has not come");
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
 }

@@ -23,6 +23,8 @@ fn kind(stage: Stage, Errno(errno): Errno) -> SpawnErrorKind {
         (Stage::WorkingDirectory, libc::ENOTDIR) => SpawnErrorKind::NotADirectory,
         (Stage::Reaper | Stage::Clone | Stage::Exec, libc::EAGAIN) => SpawnErrorKind::TooManyProcesses,
         (Stage::Clone, libc::ENOSYS) => SpawnErrorKind::Unsupported,
+        // Signals by pidfd are what the reaper needs; EPERM is the usual answer of a filter of system calls.
+        (Stage::Reaper, libc::ENOSYS | libc::EPERM) => SpawnErrorKind::Unsupported,
         (_, libc::EMFILE | libc::ENFILE) => SpawnErrorKind::TooManyOpenFiles,
         (_, libc::ENOMEM) => SpawnErrorKind::OutOfMemory,
         _ => SpawnErrorKind::Other,

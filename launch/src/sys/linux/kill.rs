@@ -11,8 +11,10 @@
 //! remains is a host that collects children it did not start (`waitpid(-1)`, SIGCHLD ignored) on such a kernel: where the
 //! leader is found to be gone, the group is left alone.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::OnceLock;
+
+use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 use super::raw::{self, Errno};
 use super::wait;
@@ -38,11 +40,22 @@ pub(super) fn group(pidfd: BorrowedFd<'_>, pid: libc::pid_t) -> raw::Result<()> 
     }
 }
 
+/// Makes sure that the system lets this process send signals by pidfd at all: filters of containers forbid calls, and a child
+/// that cannot be killed must not be started. The host itself stands in for the child.
+pub(super) fn check() -> raw::Result<()> {
+    let of_host = pidfd_open(getpid(), PidfdFlags::empty()).map_err(|errno| Errno(errno.raw_os_error()))?;
+    process(of_host.as_fd(), 0)?;
+    has_group_signals(of_host.as_fd());
+    Ok(())
+}
+
 /// Whether the kernel takes a pidfd for a group. Asked once, with any pidfd.
 pub(super) fn has_group_signals(pidfd: BorrowedFd<'_>) -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| {
-        // A kernel that does not know the flag says EINVAL before it looks at anything else.
-        raw::signal_pidfd(pidfd.as_raw_fd(), 0, libc::PIDFD_SIGNAL_PROCESS_GROUP) != Err(Errno(libc::EINVAL))
+        // A kernel that does not know the flag says EINVAL before it looks at anything else, a filter whatever it was told to
+        // say. Only what comes of looking for the group's members shows that the call was made.
+        let answer = raw::signal_pidfd(pidfd.as_raw_fd(), 0, libc::PIDFD_SIGNAL_PROCESS_GROUP);
+        matches!(answer, Ok(()) | Err(Errno(libc::ESRCH)))
     })
 }

@@ -63,11 +63,37 @@ pub(super) fn set_signal_mask(set: SignalSet) -> Result<SignalSet> {
     check(result).map(|_| old)
 }
 
+impl SignalSet {
+    /// Whether the set holds a signal, by its number.
+    pub(super) fn holds(self, signal: c_int) -> bool {
+        let bit = signal.wrapping_sub(1);
+        (0..64).contains(&bit) && self.0.wrapping_shr(bit.unsigned_abs()) & 1 == 1
+    }
+}
+
+/// The blocked signals that wait for the calling thread.
+pub(super) fn pending_signals() -> Result<SignalSet> {
+    let mut pending = SignalSet::EMPTY;
+    // SAFETY: the kernel writes one set of the size that is passed, which lives during the call.
+    check(unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, SIGSET_BYTES) }).map(|_| pending)
+}
+
 /// Sets a signal's disposition to the default.
 pub(super) fn default_signal(signal: c_int) -> Result<()> {
-    // The kernel's struct has a handler, flags, a restorer and a mask, in an order that depends on the architecture. All
-    // zeros is the default action in any order. It is at most this large.
-    let action = [0u64; 8];
+    set_disposition(signal, libc::SIG_DFL)
+}
+
+/// Sets a signal to be ignored, which also forgets one that is pending.
+pub(super) fn ignore_signal(signal: c_int) -> Result<()> {
+    set_disposition(signal, libc::SIG_IGN)
+}
+
+fn set_disposition(signal: c_int, handler: libc::sighandler_t) -> Result<()> {
+    // The kernel's struct has a handler, flags, a restorer and a mask, all zeros but for the handler. That comes first on
+    // every architecture but MIPS, whose sets of signals have another size, so that the kernel refuses the call there. The
+    // struct is at most this large.
+    let mut action = [0usize; 16];
+    action[0] = handler;
     let no_old = std::ptr::null_mut::<c_void>();
     // SAFETY: the kernel reads no more than the buffer from the first pointer, and takes null for the second.
     let result = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), no_old, SIGSET_BYTES) };

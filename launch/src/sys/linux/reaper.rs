@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 
+use super::kill;
 use super::raw::{self, Errno, SignalSet};
 use super::sigmask::BlockedSignals;
 use super::wait::{self, Collect, Look};
@@ -23,7 +24,7 @@ struct Reaper {
 
 static REAPER: Mutex<Option<Arc<Reaper>>> = Mutex::new(None);
 
-/// Makes sure that there is a reaper, so that it is not the drop of a child that finds out there cannot be one.
+/// Makes sure that there is a reaper and that a child could be killed, so that it is not the drop of a child that finds out there cannot be one.
 pub(super) fn start() -> raw::Result<()> {
     get().map(drop)
 }
@@ -61,6 +62,7 @@ fn get() -> raw::Result<Arc<Reaper>> {
     if let Some(reaper) = &*slot {
         return Ok(Arc::clone(reaper));
     }
+    kill::check()?;
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|errno| Errno(errno.raw_os_error()))?;
     let reaper = Arc::new(Reaper {
         epoll,

@@ -34,27 +34,33 @@ pub(crate) fn spawn(command: &Command<'_>) -> Result<Child, SpawnError> {
     reaper::start().map_err(|errno| spawn_error(Stage::Reaper, errno))?;
     check_directory(command)?;
 
-    let mut pauses = BUSY_PAUSES.into_iter();
-    let process = loop {
+    let attempt = || {
         check_program(command)?;
-        let Failure { stage, errno } = match start(command, &image) {
-            Ok(process) => break process,
-            Err(failure) => failure,
-        };
-        if (stage, errno) == (Stage::Exec, Errno(libc::ETXTBSY))
-            && let Some(pause) = pauses.next()
-        {
-            std::thread::sleep(pause);
-            continue;
-        }
-        // A program that vanished at the last moment is not one without an interpreter.
-        check_program(command)?;
-        return Err(spawn_error(stage, errno));
+        start(command, &image).map_err(|Failure { stage, errno }| {
+            // A program that vanished at the last moment is not one without an interpreter.
+            check_program(command).err().unwrap_or(spawn_error(stage, errno))
+        })
     };
+    let process = while_busy(attempt, std::thread::sleep)?;
     Child::new(process).map_err(|errno| spawn_error(Stage::Register, errno))
 }
 
-/// Removing a directory leaves it open and empty, and fchdir(2) enters it all the same.
+/// Tries again as long as the program is open for writing, with pauses, and not for ever.
+fn while_busy<T>(
+    mut attempt: impl FnMut() -> Result<T, SpawnError>,
+    mut pause: impl FnMut(Duration),
+) -> Result<T, SpawnError> {
+    for time in BUSY_PAUSES {
+        match attempt() {
+            Err(error) if *error.kind() == SpawnErrorKind::ProgramBusy => pause(time),
+            result => return result,
+        }
+    }
+    attempt()
+}
+
+/// Removing a directory leaves it open and empty, and fchdir(2) enters it all the same. Without
+/// links is also what a few file systems (some in user space) say of directories that are there.
 fn check_directory(command: &Command<'_>) -> Result<(), SpawnError> {
     let Some(directory) = command.directory else {
         return Ok(());
@@ -263,4 +269,45 @@ extern "C" fn child(shared: *mut c_void) -> c_int {
     let Err(failure) = unsafe { steps::run(&shared.plan) };
     shared.failure = Some(failure);
     raw::exit(127)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs attempts with these answers, the last one over and over, and gives the result, the attempts and the pauses.
+    fn run(answers: &[Result<(), i32>]) -> (Result<(), SpawnError>, usize, Vec<Duration>) {
+        let (mut attempts, mut pauses) = (0, Vec::new());
+        let attempt = || {
+            let answer = answers[attempts.min(answers.len() - 1)];
+            attempts += 1;
+            answer.map_err(|errno| spawn_error(Stage::Exec, Errno(errno)))
+        };
+        let result = while_busy(attempt, |pause| pauses.push(pause));
+        (result, attempts, pauses)
+    }
+
+    #[test]
+    fn a_program_that_is_open_for_writing_for_a_moment_is_tried_again() {
+        let busy = Err(libc::ETXTBSY);
+        assert_eq!(run(&[Ok(())]), (Ok(()), 1, Vec::new()));
+        assert_eq!(run(&[busy, busy, Ok(())]), (Ok(()), 3, BUSY_PAUSES[..2].to_vec()));
+        assert_eq!(
+            run(&[busy, busy, busy, busy, busy, Ok(())]),
+            (Ok(()), 6, BUSY_PAUSES.to_vec())
+        );
+    }
+
+    #[test]
+    fn a_program_that_stays_busy_or_fails_otherwise_is_given_up() {
+        let error = |errno| Err(spawn_error(Stage::Exec, Errno(errno)));
+        assert_eq!(
+            run(&[Err(libc::ETXTBSY)]),
+            (error(libc::ETXTBSY), 6, BUSY_PAUSES.to_vec())
+        );
+        assert_eq!(
+            run(&[Err(libc::ETXTBSY), Err(libc::EACCES)]),
+            (error(libc::EACCES), 2, BUSY_PAUSES[..1].to_vec())
+        );
+    }
 }

@@ -79,11 +79,12 @@ pub(super) unsafe fn run(plan: &Plan) -> Result<Infallible, Failure> {
     if let Some(directory) = directory {
         raw::change_directory(directory).at(Stage::WorkingDirectory)?;
     }
+    // Before the limits: where the kernel cannot do it in one call, it takes a descriptor.
+    close_others().at(Stage::CloseDescriptors)?;
     // SAFETY: the slice lives while the parent's thread is suspended.
     for &(resource, number, soft, hard) in unsafe { &*plan.rlimits } {
         raw::set_rlimit(number, soft, hard).at(Stage::Rlimit(resource))?;
     }
-    close_others().at(Stage::CloseDescriptors)?;
     raw::set_signal_mask(SignalSet::EMPTY).at(Stage::SignalMask)?;
     // SAFETY: the pointers are as the caller promises.
     let errno = unsafe { execute(program, plan) };
@@ -93,10 +94,23 @@ pub(super) unsafe fn run(plan: &Plan) -> Result<Infallible, Failure> {
     })
 }
 
+/// Sets each signal to its default, and forgets those that are pending.
+///
+/// Until setsid, the child was in the host's process group, so a signal to that group (Ctrl-C in a terminal) reached it, too.
+/// It was meant for the host. It is blocked, but would kill the child without a word as soon as the mask is emptied. A signal
+/// that is set to be ignored is no longer pending.
 fn default_signals() -> raw::Result<()> {
+    // Where the system will not say, all of them are forgotten, at the price of a call for each.
+    let pending = match raw::pending_signals() {
+        Ok(pending) => pending,
+        Err(_) => SignalSet::FULL,
+    };
     let mut signal: c_int = 1;
     while signal <= LAST_SIGNAL {
         if signal != libc::SIGKILL && signal != libc::SIGSTOP {
+            if pending.holds(signal) {
+                raw::ignore_signal(signal)?;
+            }
             raw::default_signal(signal)?;
         }
         signal = signal.wrapping_add(1);
@@ -173,5 +187,35 @@ unsafe fn execute(program: RawFd, plan: &Plan) -> Errno {
         // SAFETY: as the caller promises.
         Errno(libc::ENOENT) => unsafe { raw::execute_path(plan.path, plan.argv, plan.envp) },
         errno => errno,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a child does that was sent SIGTERM and a realtime signal before it set its signals to their defaults.
+    fn take_signals_early() -> raw::Result<()> {
+        raw::set_signal_mask(SignalSet::FULL)?;
+        for signal in [libc::SIGTERM, libc::SIGINT, LAST_SIGNAL] {
+            // SAFETY: the calls take numbers and touch no memory.
+            unsafe { libc::syscall(libc::SYS_kill, libc::syscall(libc::SYS_getpid), signal) };
+        }
+        default_signals()?;
+        raw::set_signal_mask(SignalSet::EMPTY).map(drop)
+    }
+
+    #[test]
+    fn a_signal_that_came_before_the_defaults_were_set_is_forgotten() {
+        // SAFETY: the child makes system calls and nothing else, and leaves without running anything of this process.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            raw::exit(take_signals_early().map_or_else(|errno| errno.0, |()| 0));
+        }
+        assert!(pid > 0);
+        let mut status = -1;
+        // SAFETY: the status lives during the call.
+        assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+        assert_eq!(status, 0, "it was ended by signal {}", libc::WTERMSIG(status));
     }
 }
