@@ -34,6 +34,11 @@ use crate::stdio::{Choice, Stdio};
 /// - Program, arguments, environment and paths have to be UTF-8. What is not is kept as it is and refused by `spawn`,
 ///   which names the field; nothing is replaced or cut in silence.
 /// - A stream of another process serves one spawn: the first that succeeds.
+/// - One file cannot be both outputs unless it appends; see [`File`](crate::File).
+/// - [`env_remove`](Self::env_remove) and [`env_clear`](Self::env_clear) take back what was set here, for there is nothing
+///   inherited to take away.
+/// - Nothing of `CommandExt` but [`arg0`](Self::arg0) is here: no `exec`, no `pre_exec`, no user or group, no process
+///   group. A process always leads a session of its own.
 #[derive(Debug)]
 pub struct Command {
     program: OsString,
@@ -73,31 +78,26 @@ struct Built {
 }
 
 /// What the host is told of one standard stream, as that stream's own type of the interface has it; none if the host's
-/// command holds a stream already that an earlier spawn gave it. `$right` is the direction that the stream has.
+/// command holds a stream already that an earlier spawn gave it. It takes the stream that the field holds, so nothing may
+/// fail once it was called. `$right` is the direction that `check_streams` has seen that stream to have, and not `$wrong`;
+/// `$offset` is where a file begins.
 macro_rules! settle {
-    ($field:literal, $slot:expr, $default:expr, $fresh:expr, $of:ident, $right:ident, $wrong:ident) => {
+    ($slot:expr, $default:expr, $of:ident, $right:ident, $wrong:ident, $offset:ident) => {
         match $slot {
-            None => Ok(Some(match $default {
+            None => Some(match $default {
                 Plain::Null => wit::$of::Null,
                 Plain::Piped => wit::$of::Piped,
                 Plain::Inherit => wit::$of::Inherit,
+            }),
+            Some(Stdio(Choice::Null)) => Some(wit::$of::Null),
+            Some(Stdio(Choice::Piped)) => Some(wit::$of::Piped),
+            Some(Stdio(Choice::Inherit)) => Some(wit::$of::Inherit),
+            Some(Stdio(Choice::File(file))) => Some(wit::$of::File(wit::FileStream {
+                file: &file.descriptor,
+                offset: file.$offset(),
             })),
-            Some(Stdio(Choice::Null)) => Ok(Some(wit::$of::Null)),
-            Some(Stdio(Choice::Piped)) => Ok(Some(wit::$of::Piped)),
-            Some(Stdio(Choice::Inherit)) => Ok(Some(wit::$of::Inherit)),
-            Some(Stdio(Choice::File { descriptor, offset })) => Ok(Some(wit::$of::File(wit::FileStream {
-                file: descriptor,
-                offset: *offset,
-            }))),
-            Some(Stdio(Choice::$right(stream))) => match stream.take() {
-                Some(stream) => Ok(Some(wit::$of::Stream(stream))),
-                None if $fresh => Err(Error::invalid($field, "the stream was given to an earlier spawn")),
-                None => Ok(None),
-            },
-            Some(Stdio(Choice::$wrong(_))) => Err(Error::invalid(
-                $field,
-                "the other process's stream goes in the wrong direction",
-            )),
+            Some(Stdio(Choice::$right(stream))) => stream.take().map(wit::$of::Stream),
+            Some(Stdio(Choice::$wrong(_))) => None,
         }
     };
 }
@@ -158,18 +158,13 @@ impl Command {
 
     /// Takes back an environment variable that was set here. What the policy fixes stays.
     pub fn env_remove(&mut self, key: impl AsRef<OsStr>) -> &mut Command {
-        if self.env.remove(key.as_ref()).is_some() {
-            self.rebuild();
-        }
+        self.env.remove(key.as_ref());
         self
     }
 
     /// Takes back every environment variable that was set here. What the policy fixes stays.
     pub fn env_clear(&mut self) -> &mut Command {
-        if !self.env.is_empty() {
-            self.env.clear();
-            self.rebuild();
-        }
+        self.env.clear();
         self
     }
 
@@ -299,9 +294,34 @@ impl Command {
         })?))
     }
 
-    /// A variable cannot be taken from the host's command, so the next spawn begins a new one.
-    fn rebuild(&mut self) {
-        self.built = None;
+    /// Refuses streams that cannot serve where they were put. Nothing is taken from them yet: what is refused here can be
+    /// put right and spawned again.
+    fn check_streams(&self) -> Result<(), Error> {
+        let wrong = |field| {
+            Err(Error::invalid(
+                field,
+                "the other process's stream goes in the wrong direction",
+            ))
+        };
+        if let Some(Stdio(Choice::Writer(_))) = self.stdin {
+            return wrong("stdin");
+        }
+        if let Some(Stdio(Choice::Reader(_))) = self.stdout {
+            return wrong("stdout");
+        }
+        if let Some(Stdio(Choice::Reader(_))) = self.stderr {
+            return wrong("stderr");
+        }
+        if let (Some(Stdio(Choice::File(stdout))), Some(Stdio(Choice::File(stderr)))) = (&self.stdout, &self.stderr)
+            && stdout.overwrites(stderr)
+        {
+            return Err(Error::invalid(
+                "stderr",
+                "the file is standard output, too, and each would overwrite the other: use stderr_to_stdout, or open the \
+                 file to append",
+            ));
+        }
+        Ok(())
     }
 
     fn start(&mut self, defaults: Defaults) -> io::Result<wit::Process> {
@@ -325,37 +345,34 @@ impl Command {
             None => None,
         };
 
-        let fresh = self.built.is_none();
+        self.check_streams()?;
         let stdin = settle!(
-            "stdin",
             &mut self.stdin,
             defaults.stdin,
-            fresh,
             StdinSource,
             Reader,
-            Writer
-        )?;
+            Writer,
+            read_offset
+        );
         let stdout = settle!(
-            "stdout",
             &mut self.stdout,
             defaults.outputs,
-            fresh,
             StdoutTarget,
             Writer,
-            Reader
-        )?;
+            Reader,
+            write_offset
+        );
         let stderr = if self.stderr_to_stdout {
             Some(wit::StderrTarget::Stdout)
         } else {
             settle!(
-                "stderr",
                 &mut self.stderr,
                 defaults.outputs,
-                fresh,
                 StderrTarget,
                 Writer,
-                Reader
-            )?
+                Reader,
+                write_offset
+            )
         };
 
         let built = self.built.get_or_insert_with(|| Built {
@@ -379,6 +396,7 @@ impl Command {
         if let Some(name) = arg0 {
             command.argv0(name);
         }
+        command.clear_env();
         for (key, value) in env {
             command.env(key, value);
         }

@@ -25,6 +25,10 @@ const ROUNDS: u32 = 64;
 /// Bounds on one call of [`Child::communicate_with`](crate::Child::communicate_with) or
 /// [`HostedChild::communicate`](crate::HostedChild::communicate).
 ///
+/// What holds where nothing is said differs between the two. The guest's own loop obeys no limit of the policy on one
+/// call; [`HostedChild`](crate::HostedChild) obeys the policy's `capture` and `drain`. The policy's limit `output` is for
+/// both: it bounds what the process may write to its pipes at all, and ends the process that writes more.
+///
 /// ```
 /// use std::time::Duration;
 ///
@@ -38,7 +42,8 @@ pub struct CommunicateOptions {
 }
 
 impl CommunicateOptions {
-    /// No timeout, no bound on the output, a second to drain.
+    /// No timeout; for [`Child`](crate::Child) no bound on the output and a second to drain, for
+    /// [`HostedChild`](crate::HostedChild) the policy's bounds on both.
     pub fn new() -> Self {
         Self::default()
     }
@@ -50,7 +55,11 @@ impl CommunicateOptions {
     }
 
     /// How many bytes of stdout and stderr together the call may hold. Past it, it fails with
-    /// [`Error::OutputLimitReached`], which carries what was read.
+    /// [`Error::OutputLimitReached`], which carries as much, standard output first.
+    ///
+    /// Without it, [`Child::communicate_with`](crate::Child::communicate_with) holds all that the process writes before
+    /// the policy's limit `output` ends it. [`HostedChild::communicate`](crate::HostedChild::communicate) never holds more
+    /// than the policy's `capture`, whatever is asked for here.
     pub fn output_limit(mut self, bytes: u64) -> Self {
         self.output_limit = Some(bytes);
         self
@@ -58,6 +67,9 @@ impl CommunicateOptions {
 
     /// How long to go on reading after the process ended while another process, started by it, holds its pipes open.
     /// Past it, the call answers what was read and says that it is not [complete](Communicated::complete).
+    ///
+    /// Without it, a second for [`Child::communicate_with`](crate::Child::communicate_with), and what the policy says for
+    /// [`HostedChild::communicate`](crate::HostedChild::communicate).
     pub fn drain(mut self, after: Duration) -> Self {
         self.drain = Some(after);
         self
@@ -133,6 +145,7 @@ impl Source {
     /// Reads once, up to `len` bytes, without waiting.
     fn pull(&mut self, len: usize) -> io::Result<()> {
         let Some(stream) = self.stream.as_ref() else {
+            self.ready = false;
             return Ok(());
         };
         if !self.buffer.is_empty() {
@@ -277,9 +290,8 @@ impl Pump {
                 // One byte past the limit tells a process that wrote just as much from one that writes more.
                 source.pull(READ_LEN.min(room.max(1)))?;
             }
-            let surplus = self.held().saturating_sub(limit);
-            if surplus > 0 {
-                return Err(self.limit_reached(of, surplus).into());
+            if self.held() > limit {
+                return Err(self.limit_reached(limit).into());
             }
         }
         Ok(())
@@ -291,25 +303,26 @@ impl Pump {
             if let Some(source) = of(self) {
                 source.pull_the_rest(room)?;
             }
-            let surplus = self.held().saturating_sub(limit);
-            if surplus > 0 {
-                return Err(self.limit_reached(of, surplus).into());
+            if self.held() > limit {
+                return Err(self.limit_reached(limit).into());
             }
         }
         Ok(())
     }
 
-    /// Hands out what fits the limit. The surplus, which the last read brought, is what the next call begins with.
-    fn limit_reached(&mut self, of: fn(&mut Pump) -> Option<&mut Source>, surplus: usize) -> Error {
-        let kept = of(self).map(|source| {
-            let at = source.buffer.len().saturating_sub(surplus);
-            source.buffer.split_off(at)
-        });
-        let captured = self.captured();
-        if let Some((source, kept)) = of(self).zip(kept) {
-            source.buffer = kept;
-        }
-        Error::OutputLimitReached(captured)
+    /// Hands out what fits the limit, standard output first. The rest is what the next call begins with: a byte that told
+    /// that there is more, or what an earlier call with a higher limit had read.
+    fn limit_reached(&mut self, limit: usize) -> Error {
+        let mut room = limit;
+        let mut cut = |source: &mut Source| {
+            let kept = source.buffer.split_off(room.min(source.buffer.len()));
+            room -= source.buffer.len();
+            std::mem::replace(&mut source.buffer, kept)
+        };
+        Error::OutputLimitReached(Captured {
+            stdout: self.stdout.as_mut().map(&mut cut),
+            stderr: self.stderr.as_mut().map(&mut cut),
+        })
     }
 
     /// Waits until a stream may make progress, the process ended, or a deadline is over. Says whether the process ended.

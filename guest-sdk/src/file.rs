@@ -18,7 +18,10 @@ use crate::stream::Outgoing;
 /// from the current directory.
 ///
 /// Unlike two descriptors of POSIX that are copies of each other, the guest and a process do not share an offset: the
-/// process starts at the guest's offset of the moment the file was made a `Stdio`, and the guest's stays where it is.
+/// process starts at the guest's offset of the moment the file was made a `Stdio`, and the guest's stays where it is. For
+/// the same reason one file cannot be both outputs of a process unless it was opened to append: each would write from its
+/// own offset over what the other wrote. `spawn` refuses that. To have both in one file, append, or use
+/// [`Command::stderr_to_stdout`](crate::Command::stderr_to_stdout).
 ///
 /// ```no_run
 /// use childproof::{Command, File, Stdio};
@@ -61,13 +64,38 @@ impl File {
         FileOptions::default()
     }
 
-    /// Where a process would begin: none appends.
-    pub(crate) fn start(&self) -> Option<u64> {
+    /// The file as a process would be given it now.
+    pub(crate) fn lend(&self) -> Lent {
+        Lent {
+            descriptor: Arc::clone(&self.descriptor),
+            offset: self.offset,
+            append: self.append,
+        }
+    }
+}
+
+/// A file that was made a standard stream, at the offset it had then.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    pub(crate) descriptor: Arc<Descriptor>,
+    offset: u64,
+    append: bool,
+}
+
+impl Lent {
+    /// Where a process begins to read. That the file is appended to does not matter for that.
+    pub(crate) fn read_offset(&self) -> Option<u64> {
+        Some(self.offset)
+    }
+
+    /// Where a process begins to write: none appends.
+    pub(crate) fn write_offset(&self) -> Option<u64> {
         (!self.append).then_some(self.offset)
     }
 
-    pub(crate) fn descriptor(&self) -> &Arc<Descriptor> {
-        &self.descriptor
+    /// Whether two outputs into this file and `other` would each have an offset of its own in one and the same file.
+    pub(crate) fn overwrites(&self, other: &Lent) -> bool {
+        !self.append && Arc::ptr_eq(&self.descriptor, &other.descriptor)
     }
 }
 
@@ -95,7 +123,8 @@ impl FileOptions {
         self
     }
 
-    /// Whether each write, by the guest or by a process, goes to the end of the file. Implies writing.
+    /// Whether each write, by the guest or by a process, goes to the end of the file. Implies writing. The offset, at
+    /// which the file is read, stays where it is.
     pub fn append(&mut self, yes: bool) -> &mut Self {
         self.append = yes;
         self

@@ -10,9 +10,11 @@ use crate::error::checked;
 
 /// A process whose pipes the host still holds, so that the host can do the whole of `communicate` in one call.
 ///
-/// [`Child::communicate`] does the same work in the guest and is about twice as fast, for it need not carry all of the
-/// output across the component boundary at once. This one is for measuring the two, and for a guest that wants the host's
-/// own bounds: with no output limit given, the policy's holds.
+/// It is for a guest that leaves the bounds to its operator, or that has better things to do than to pump: where the guest
+/// says nothing, the policy's `capture` bounds what one call holds and its `drain` how long it goes on reading after the
+/// end of the process, and the guest is entered once, with all of the output. [`Child::communicate`] does the same work in
+/// the guest and obeys only the guest's own bounds. It is the faster of the two for large outputs, which it need not carry
+/// across the component boundary all at once.
 #[derive(Debug)]
 pub struct HostedChild {
     process: wit::Process,

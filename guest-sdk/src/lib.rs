@@ -17,9 +17,27 @@
 //! says which program that is and which arguments, environment, directories and signals go with it. What it does not allow
 //! is an [`Error::Refused`] that names the field. A process never holds more authority than the guest that started it.
 //!
-//! The differences from std are few, and each is told where it is: at [`Command`] (grants, an empty environment), at
-//! [`Child`] (dropping it kills), at [`File`] (files as standard streams). Beyond std there are [`Child::communicate`],
-//! [`Child::wait_timeout`], [`Child::send_signal`], [`Child::terminate`], [`Child::stop`] and [`Child::usage`].
+//! # What differs from std
+//!
+//! - [`Command`]: it names a grant and not a path, its environment starts empty, its working directory is the policy's
+//!   unless one is set, and its text has to be UTF-8. `CommandExt` is not here, but for [`Command::arg0`].
+//! - [`Child`]: dropping it kills the process and its tree, and so does [`Child::kill`]. [`Child::id`] is a number for logs,
+//!   not that of the operating system, and 64 bits wide.
+//! - [`Stdio`]: made from a [`File`] of this crate, not from that of std nor from a descriptor, for std has no safe way to
+//!   what the host needs. One file that does not append cannot be both outputs. Nor is it made from `std::io::Stdout` or
+//!   `Stderr`: [`Stdio::inherit`] gives a process the guest's stream of the same name, [`Command::stderr_to_stdout`] sends
+//!   one output where the other goes, and nothing sends standard output to the guest's standard error.
+//! - A stream of another process serves one spawn that succeeds. In std, too, it is given away, but to a command that may
+//!   use it again and again.
+//! - [`ChildStdin`]: a write returns once the host has accepted the bytes, and the host writes them by itself. `flush`
+//!   waits until they are in the pipe.
+//! - [`ExitStatus`]: a [`Signal`] is a name and not a number, and there is no `from_raw`. Each status says who ended the
+//!   process.
+//! - An [`std::io::Error`] has the kind that std's would have, but no `raw_os_error`; [`Error::of`] gets at the cause.
+//!
+//! Beyond std there are [`Child::communicate`], [`Child::wait_timeout`], [`Child::send_signal`], [`Child::terminate`],
+//! [`Child::stop`] and [`Child::usage`]; [`Command::timeout`], [`Command::output_limit`], [`Command::stderr_to_stdout`] and
+//! [`Command::spawn_hosted`].
 //!
 //! # Where it runs
 //!

@@ -53,6 +53,16 @@ impl ExitStatus {
     }
 }
 
+/// An exit with code 0 of the process's own accord, as std's default is a success.
+impl Default for ExitStatus {
+    fn default() -> Self {
+        ExitStatus {
+            termination: wit::Termination::Exited(0),
+            ended_by: EndedBy::Itself,
+        }
+    }
+}
+
 impl From<wit::ExitStatus> for ExitStatus {
     fn from(status: wit::ExitStatus) -> Self {
         ExitStatus {
@@ -232,6 +242,12 @@ mod tests {
     #[test]
     fn a_code_of_windows_is_signed_as_std_has_it() {
         assert_eq!(exited(0xC000_0005, EndedBy::Itself).code(), Some(-1_073_741_819));
+    }
+
+    #[test]
+    fn the_default_is_a_success() {
+        assert!(ExitStatus::default().success());
+        assert_eq!(ExitStatus::default(), exited(0, EndedBy::Itself));
     }
 
     #[test]

@@ -1,10 +1,7 @@
 //! Where a process's standard streams come from and go to.
 
-use std::sync::Arc;
-
-use crate::bindings::wasi::filesystem::types::Descriptor;
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream};
-use crate::file::File;
+use crate::file::{File, Lent};
 use crate::stream::{ChildStderr, ChildStdin, ChildStdout};
 
 /// What to do with a standard stream of a process, as [`std::process::Stdio`].
@@ -12,10 +9,14 @@ use crate::stream::{ChildStderr, ChildStdin, ChildStdout};
 /// Beside [`null`](Stdio::null), [`piped`](Stdio::piped) and [`inherit`](Stdio::inherit) there are:
 ///
 /// - a file, `Stdio::from(file)`, for each of the three. It is a [`File`] of this crate: why not `std::fs::File` is said
-///   there. The process begins at the file's offset, or appends if the file was opened to.
+///   there. The process begins at the file's offset; an output appends if the file was opened to. A file that does not
+///   append can be one output or the other, not both: `spawn` refuses it with an [`Error::InvalidArgument`] that names
+///   `stderr`.
 /// - another process's stream, `Stdio::from(child.stdout)`: what it writes for a standard input, what it reads for an
 ///   output. The host passes the pipe on, and no byte goes through the guest.
 /// - standard output for standard error: [`Command::stderr_to_stdout`](crate::Command::stderr_to_stdout).
+///
+/// [`Error::InvalidArgument`]: crate::Error::InvalidArgument
 ///
 /// ```no_run
 /// use childproof::{Command, Stdio};
@@ -35,10 +36,7 @@ pub(crate) enum Choice {
     Null,
     Piped,
     Inherit,
-    File {
-        descriptor: Arc<Descriptor>,
-        offset: Option<u64>,
-    },
+    File(Lent),
     /// What another process writes; none once a spawn was given it.
     Reader(Option<InputStream>),
     /// What another process reads; none once a spawn was given it.
@@ -64,10 +62,7 @@ impl Stdio {
 
 impl From<&File> for Stdio {
     fn from(file: &File) -> Stdio {
-        Stdio(Choice::File {
-            descriptor: Arc::clone(file.descriptor()),
-            offset: file.start(),
-        })
+        Stdio(Choice::File(file.lend()))
     }
 }
 

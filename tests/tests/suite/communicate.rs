@@ -6,6 +6,7 @@ use childproof_host::policy::Limits;
 use childproof_tests::Case;
 
 crate::succeed! {
+    row11_a_hosted_process_gives_its_pipes_back
     row11_communicate_call_moves_64_mib_each_way
     row11_communicate_pumps_64_mib_each_way
     row12_a_broken_pipe_is_for_raw_writes

@@ -9,6 +9,7 @@ crate::succeed! {
     row01_exit_137_is_not_sigkill
     row01_exit_codes_round_trip
     row02_wait_is_idempotent
+    row02_wait_timeout_waits_for_the_end
     row03_concurrent_pollables_all_become_ready
     row04_wait_answers_while_a_grandchild_holds_the_pipes
     row05_a_stopped_child_has_not_ended

@@ -42,6 +42,14 @@ pub(crate) fn row35_what_is_missing_is_named(case: Case) {
         .succeeds();
 }
 
+pub(crate) fn row35_an_error_has_the_kind_of_std(case: Case) {
+    let programs = tempfile::tempdir().unwrap();
+    let missing = write_program(programs.path(), "missing", "#!/bin/sh\n");
+    case.grant("program-missing", missing)
+        .before(move || drop(programs))
+        .succeeds();
+}
+
 pub(crate) fn row36_the_environment_starts_empty(case: Case) {
     let cat = grant("cat")
         .env_set("FIXED", "by the policy")

@@ -6,6 +6,7 @@ use childproof_host::policy::StdStream;
 use childproof_tests::{Case, grant};
 
 crate::succeed! {
+    row41_a_file_is_opened_as_in_std
     row41_a_file_gives_no_more_than_the_guest_has
     row41_a_stdin_is_anothers_stdout
     row41_a_stream_serves_one_spawn

@@ -1,7 +1,10 @@
 //! Past the cap of a call there is an error with what was read, and the next call goes on behind it.
 
-use childproof::{CommunicateOptions, Error};
-use childproof_test_guests::{cause, pattern, run_piped};
+use std::fs;
+use std::time::Duration;
+
+use childproof::{Captured, CommunicateOptions, Error, Stdio};
+use childproof_test_guests::{cause, pattern, printed, run_piped, sh};
 
 const ALL: usize = 300_000;
 const CAP: usize = 100_000;
@@ -34,4 +37,46 @@ fn main() {
     let mut child = run_piped("cat").spawn_hosted().unwrap();
     assert!(carried(cause(child.communicate(Some(&input), &free))) == input[..250_000]);
     assert!(child.communicate(None, &free).unwrap().stdout.unwrap() == input[250_000..]);
+
+    capped_after_a_timeout();
+}
+
+/// What a call without a cap has read before it timed out does not exceed the cap of the next one.
+fn capped_after_a_timeout() {
+    const CAP: usize = 50_000;
+    printed("mkfifo gate");
+    let mut child = sh("cat; echo err >&2; : > written; read line < gate; echo last")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let all = pattern(4 * CAP);
+    let capped = CommunicateOptions::new().output_limit(CAP as u64);
+    let short = CommunicateOptions::new().timeout(Duration::from_millis(20));
+    let mut input = all.as_slice();
+    while !fs::exists("/data/written").unwrap() {
+        assert_eq!(
+            cause(child.communicate_with(std::mem::take(&mut input), &short)),
+            Error::TimedOut
+        );
+    }
+    // All of it is written, and this call reads what those before it have not.
+    assert_eq!(cause(child.communicate_with(b"", &short)), Error::TimedOut);
+    for part in all.chunks(CAP) {
+        match cause(child.communicate_with(b"", &capped)) {
+            Error::OutputLimitReached(Captured { stdout, stderr }) => {
+                assert!(stdout.unwrap() == part);
+                assert_eq!(stderr.unwrap(), b"");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    printed("echo > gate");
+    let rest = child.communicate_with(b"", &capped).unwrap();
+    assert!(rest.status.success() && rest.complete);
+    assert_eq!(
+        (rest.stdout.unwrap(), rest.stderr.unwrap()),
+        (b"last\n".to_vec(), b"err\n".to_vec())
+    );
 }

@@ -24,6 +24,25 @@ fn main() {
         );
     }
 
+    // One pipe is at its end by then, and only the other is held.
+    let options = CommunicateOptions::new().drain(Duration::from_millis(20));
+    for (script, stdout, stderr) in [
+        ("sleep 1000 2>/dev/null & echo out", "out\n", ""),
+        ("sleep 1000 >/dev/null & echo err >&2", "", "err\n"),
+    ] {
+        let mut child = piped(script).spawn().unwrap();
+        let output = child.communicate_with(b"", &options).unwrap();
+        assert!(output.status.success() && !output.complete, "{script}");
+        assert_eq!(output.stdout.unwrap(), stdout.as_bytes(), "{script}");
+        assert_eq!(output.stderr.unwrap(), stderr.as_bytes(), "{script}");
+
+        let mut child = piped(script).spawn_hosted().unwrap();
+        let output = child.communicate(None, &options).unwrap();
+        assert!(output.status.success() && !output.complete, "{script}");
+        assert_eq!(output.stdout.unwrap(), stdout.as_bytes(), "{script}");
+        assert_eq!(output.stderr.unwrap(), stderr.as_bytes(), "{script}");
+    }
+
     // The policy's own deadline holds where the guest says nothing.
     let output = holding()
         .spawn_hosted()

@@ -1,8 +1,8 @@
 //! The stream of another process serves the first spawn that succeeds, and no second one.
 
-use childproof::{Error, Stdio};
+use childproof::{Command, Error, Stdio};
 use childproof_test_guests::raw::{self, StdinSource, StdoutTarget, Termination};
-use childproof_test_guests::{cause, run, sh};
+use childproof_test_guests::{cause, invalid, refused, run, sh};
 
 fn main() {
     let first = raw::sh("echo text");
@@ -35,4 +35,28 @@ fn main() {
     let output = reader.spawn().unwrap().wait_with_output().unwrap();
     assert_eq!(output.stdout, b"text\n");
     assert!(writer.wait().unwrap().success());
+
+    // So does one that another stream of the same command is in the way of.
+    let text = || sh("echo text").stdout(Stdio::piped()).spawn().unwrap();
+    let (mut writer, mut other) = (text(), text());
+    let mut reader = run("cat");
+    reader.stdin(writer.stdout.take().unwrap());
+    reader.stdout(other.stdout.take().unwrap());
+    assert_eq!(invalid(reader.spawn()), "stdout");
+    let output = reader.stdout(Stdio::piped()).output().unwrap();
+    assert_eq!(output.stdout, b"text\n");
+
+    // And one that a variable is in the way of, which is then taken back.
+    for take_back in [
+        |reader: &mut Command| _ = reader.env_remove("NOT_GRANTED"),
+        |reader: &mut Command| _ = reader.env_clear(),
+    ] {
+        let mut writer = text();
+        let mut reader = run("cat");
+        reader.env("NOT_GRANTED", "1").stdin(writer.stdout.take().unwrap());
+        assert_eq!(refused(reader.spawn()), "env NOT_GRANTED");
+        take_back(&mut reader);
+        let output = reader.stdout(Stdio::piped()).output().unwrap();
+        assert_eq!(output.stdout, b"text\n");
+    }
 }

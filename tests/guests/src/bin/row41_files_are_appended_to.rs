@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use childproof::{Child, File};
-use childproof_test_guests::sh;
+use childproof::{Child, Error, File};
+use childproof_test_guests::{cause, sh};
 
 fn main() {
     fs::write("/data/log", "begin\n").unwrap();
@@ -20,4 +20,18 @@ fn main() {
     assert_eq!(text.lines().filter(|line| *line == "out").count(), 800);
     assert_eq!(text.lines().filter(|line| *line == "err").count(), 800);
     assert_eq!(text.lines().count(), 1601);
+
+    // Without appending, two outputs into one file would overwrite each other from one offset on.
+    let file = File::create("/data/both").unwrap();
+    let mut command = sh("echo out; echo err >&2");
+    command.stdout(&file).stderr(&file);
+    match cause(command.spawn()) {
+        Error::InvalidArgument(problem) => {
+            assert_eq!(problem.field, "stderr");
+            assert!(problem.message.contains("stderr_to_stdout"), "{}", problem.message);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(command.stderr_to_stdout().status().unwrap().success());
+    assert_eq!(fs::read("/data/both").unwrap(), b"out\nerr\n");
 }

@@ -23,6 +23,14 @@ fn main() {
         b""
     );
 
+    // That a file is appended to says nothing about where it is read from.
+    let mut file = File::options().read(true).append(true).open("/data/digits").unwrap();
+    file.seek(SeekFrom::Start(7)).unwrap();
+    let output = run("cat").stdin(&file).stdout(Stdio::piped()).output().unwrap();
+    assert_eq!(output.stdout, b"789");
+    assert!(sh("printf x").stdout(&file).status().unwrap().success());
+    assert_eq!(fs::read("/data/digits").unwrap(), b"0123456789x");
+
     fs::write("/data/letters", "aaaaaaaaaa").unwrap();
     let mut file = File::options().write(true).open("/data/letters").unwrap();
     file.seek(SeekFrom::Start(3)).unwrap();

@@ -1,6 +1,6 @@
 //! A process works in the directory that the guest holds, by default in the first it was given.
 
-use std::fs;
+use std::{env, fs};
 
 use childproof_test_guests::raw::{self, Termination, preopens};
 use childproof_test_guests::{sh, status_of};
@@ -17,6 +17,16 @@ fn main() {
         );
         assert_eq!(fs::read_to_string(format!("{directory}/mark")).unwrap(), "here\n");
         fs::remove_file(format!("{directory}/mark")).unwrap();
+    }
+    // A relative path begins where the guest's own relative paths do: at the root, until it goes elsewhere.
+    let works_in_sub = |relative: &str| {
+        assert!(sh("echo here > mark").current_dir(relative).status().unwrap().success());
+        fs::remove_file("/data/sub/mark").unwrap();
+    };
+    works_in_sub("data/sub");
+    for (current, relative) in [("/data", "sub"), ("/data/sub", "../sub/./"), ("/data/sub", ".")] {
+        env::set_current_dir(current).unwrap();
+        works_in_sub(relative);
     }
     assert!(status_of("echo here > mark").success());
     assert!(fs::exists("/data/mark").unwrap());
