@@ -85,16 +85,16 @@ mod tests {
 
     #[test]
     fn the_longest_preopen_wins() {
-        let preopens = ["/", "/work", "/work/repo", "/workshop"];
+        let preopens = ["/", "/data", "/data/repo", "/datashop"];
         assert_eq!(
-            located("/", "/work/repo/src", &preopens),
-            Some(("/work/repo", below("src")))
+            located("/", "/data/repo/src", &preopens),
+            Some(("/data/repo", below("src")))
         );
         assert_eq!(
-            located("/", "/work/repository", &preopens),
-            Some(("/work", below("repository")))
+            located("/", "/data/repository", &preopens),
+            Some(("/data", below("repository")))
         );
-        assert_eq!(located("/", "/workshop", &preopens), Some(("/workshop", None)));
+        assert_eq!(located("/", "/datashop", &preopens), Some(("/datashop", None)));
         assert_eq!(located("/", "/etc/hosts", &preopens), Some(("/", below("etc/hosts"))));
     }
 
@@ -108,22 +108,22 @@ mod tests {
 
     #[test]
     fn a_relative_path_starts_at_the_current_directory() {
-        assert_eq!(located("/work", "src", &["/work"]), Some(("/work", below("src"))));
+        assert_eq!(located("/data", "src", &["/data"]), Some(("/data", below("src"))));
         assert_eq!(
-            located("/work/src", "../Cargo.toml", &["/work"]),
-            Some(("/work", below("src/../Cargo.toml")))
+            located("/data/src", "../Cargo.toml", &["/data"]),
+            Some(("/data", below("src/../Cargo.toml")))
         );
-        assert_eq!(located("/", "src", &["/work"]), None);
+        assert_eq!(located("/", "src", &["/data"]), None);
     }
 
     #[test]
     fn of_two_preopens_of_one_name_the_later_one_wins() {
-        assert_eq!(locate("/", "/work/x", &["/work", "work/"]), Ok((1, below("x"))));
+        assert_eq!(locate("/", "/data/x", &["/data", "data/"]), Ok((1, below("x"))));
     }
 
     #[test]
     fn a_path_that_no_preopen_holds_is_named() {
-        let error = locate("/here", "there", &["/work"]);
+        let error = locate("/here", "there", &["/data"]);
         assert_eq!(error, Err(Unplaced("no preopened directory holds /here/there".into())));
         assert_eq!(locate("/", "", &["/"]), Err(Unplaced("the path is empty".into())));
     }

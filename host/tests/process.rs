@@ -444,3 +444,32 @@ async fn a_directory_through_which_a_program_could_be_replaced_is_no_preopen() {
     assert_eq!(error.grant.as_deref(), Some("tool"));
     assert!(builder(&policy).preopen(preopen(false)).is_ok());
 }
+
+#[tokio::test]
+async fn what_a_call_that_timed_out_has_read_does_not_exceed_the_limit_of_the_next() {
+    let ctx = builder(&policy()).build();
+    // It writes nothing more, and lives on until its input ends.
+    let process = ctx.spawn(&sh("printf 0123456789; printf abc >&2; cat")).unwrap();
+    let stdin = process.take_stdin().unwrap();
+    let soon = CommunicateOptions {
+        timeout: Some(Duration::from_millis(20)),
+        ..CommunicateOptions::default()
+    };
+    let few = CommunicateOptions {
+        output_limit: Some(11),
+        ..soon
+    };
+    let captured = loop {
+        // Until all has been read, which the first call need not have done, each call ends by its timeout.
+        assert_eq!(process.communicate(None, soon).await, Err(Error::TimedOut));
+        if let Err(Error::OutputLimitReached(captured)) = process.communicate(None, few).await {
+            break captured;
+        }
+    };
+    assert_eq!(captured.stdout.as_deref(), Some(&b"0123456789"[..]));
+    assert_eq!(captured.stderr.as_deref(), Some(&b"a"[..]));
+    drop(stdin);
+    let rest = process.communicate(None, CommunicateOptions::default()).await.unwrap();
+    assert_eq!(rest.stdout.as_deref(), Some(&b""[..]));
+    assert_eq!(rest.stderr.as_deref(), Some(&b"bc"[..]));
+}

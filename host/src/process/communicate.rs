@@ -182,6 +182,10 @@ impl Communication {
 
     /// Moves data until everything is at its end.
     async fn pump(&mut self, limit: u64) -> Result<(), Error> {
+        // An earlier call that timed out may have read more than this one may answer.
+        if self.held() > limit {
+            return Err(Error::OutputLimitReached(Captured::default()));
+        }
         poll_fn(|cx| {
             for _ in 0..STEPS {
                 match self.step(cx, limit) {
@@ -198,16 +202,31 @@ impl Communication {
         .await
     }
 
-    fn hand_over(&mut self) -> Captured {
-        let received = |stream: &mut Option<Receiving>| stream.as_mut().map(|s| std::mem::take(&mut s.received));
-        Captured {
-            stdout: received(&mut self.stdout).map(|rest| self.input.hand_over(rest)),
-            stderr: received(&mut self.stderr),
-        }
+    /// Hands out what was read, at most `limit` bytes of it, standard output first. The rest is for the next call.
+    fn hand_over(&mut self, limit: u64) -> Captured {
+        let mut room = usize::try_from(limit).unwrap_or(usize::MAX);
+        let stdout = self.stdout.as_mut().map(|stream| {
+            let all = self.input.hand_over(std::mem::take(&mut stream.received));
+            stream.cut(all, &mut room)
+        });
+        let stderr = self.stderr.as_mut().map(|stream| {
+            let all = std::mem::take(&mut stream.received);
+            stream.cut(all, &mut room)
+        });
+        Captured { stdout, stderr }
     }
 }
 
 impl Receiving {
+    /// As much of `all` as there is room for; the rest is kept.
+    fn cut(&mut self, mut all: Vec<u8>, room: &mut usize) -> Vec<u8> {
+        if all.len() > *room {
+            self.received = all.split_off(*room);
+        }
+        *room -= all.len();
+        all
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>, room: u64, input: Option<&mut Input>) -> io::Result<Step> {
         let Some(pipe) = &self.pipe else { return Ok(Step::Done) };
         if room == 0 {
@@ -344,7 +363,7 @@ pub(super) async fn communicate(
     match talked {
         Ok(status) => {
             let complete = !communication.is_open();
-            let Captured { stdout, stderr } = communication.hand_over();
+            let Captured { stdout, stderr } = communication.hand_over(u64::MAX);
             Ok(Output {
                 status,
                 stdout,
@@ -352,7 +371,7 @@ pub(super) async fn communicate(
                 complete,
             })
         }
-        Err(Error::OutputLimitReached(_)) => Err(Error::OutputLimitReached(communication.hand_over())),
+        Err(Error::OutputLimitReached(_)) => Err(Error::OutputLimitReached(communication.hand_over(limit))),
         Err(other) => Err(other),
     }
 }
