@@ -164,7 +164,14 @@ fn concurrent(children: usize, size: usize) -> Outcome {
 
 /// Holds processes alive between two calls of `mark`, at which the host looks at its memory.
 fn hold(children: usize) -> Outcome {
-    let mark = || Command::new("mark").status().map(drop);
+    let mark = || {
+        Command::new("mark")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .map(drop)
+    };
     // Once for what the first process of all costs.
     cat().spawn()?.communicate([])?;
     mark()?;

@@ -19,32 +19,34 @@ use super::meter::Meter;
 /// How many bytes one read takes at most.
 pub const READ_CHUNK: usize = 64 * 1024;
 
-/// The size asked for the first pipes of the host. The kernel's own is 64 KiB; a process that writes in large blocks is
-/// up to three times as fast with this.
-const LARGE_PIPE: usize = 1024 * 1024;
+/// The sizes asked for the host's pipes, in bytes, and how much all pipes may hold together for a pipe to get that size.
+/// The kernel's own size is 64 KiB; a process that writes in large blocks is up to three times as fast with the largest.
+///
+/// The kernel counts the pipe memory of a user and, past 64 MiB, gives new pipes a single page. The host's neighbours must
+/// not feel its pipes, so it stays well below.
+const LARGE_PIPES: [(usize, usize); 2] = [(1024 * 1024, 16 * 1024 * 1024), (256 * 1024, 48 * 1024 * 1024)];
 
-/// How many pipes of the host may be large at once. The kernel counts the pipe memory of a user and, past 64 MiB, gives
-/// new pipes a single page: the host's neighbours must not feel its pipes.
-const LARGE_PIPES: usize = 32;
+/// How many bytes the large pipes of the host hold together.
+static LARGE_BYTES: AtomicUsize = AtomicUsize::new(0);
 
-static LARGE_PIPES_ALIVE: AtomicUsize = AtomicUsize::new(0);
-
-/// A place among the large pipes, given back when it is dropped.
+/// The bytes of a large pipe, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct LargePipe;
+pub(crate) struct LargePipe(usize);
 
 impl LargePipe {
     fn enlarge(pipe: &OwnedFd) -> Option<Self> {
-        let taken = LARGE_PIPES_ALIVE.fetch_add(1, Ordering::Relaxed);
-        let place = Self;
-        // A user without the quota for it keeps the kernel's size.
-        (taken < LARGE_PIPES && fcntl_setpipe_size(pipe, LARGE_PIPE).is_ok()).then_some(place)
+        LARGE_PIPES.into_iter().find_map(|(size, most)| {
+            let place = Self(size);
+            let together = LARGE_BYTES.fetch_add(size, Ordering::Relaxed).saturating_add(size);
+            // A user without the quota for it keeps the kernel's size.
+            (together <= most && fcntl_setpipe_size(pipe, size).is_ok()).then_some(place)
+        })
     }
 }
 
 impl Drop for LargePipe {
     fn drop(&mut self) {
-        LARGE_PIPES_ALIVE.fetch_sub(1, Ordering::Relaxed);
+        LARGE_BYTES.fetch_sub(self.0, Ordering::Relaxed);
     }
 }
 
