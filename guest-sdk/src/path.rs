@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(located("/", "src/lib.rs", &["."]), Some((".", below("src/lib.rs"))));
         assert_eq!(located("/", ".", &["."]), Some((".", None)));
         assert_eq!(located("/", "/src", &["."]), Some((".", below("src"))));
-        assert_eq!(located("/", "work", &["./work/"]), Some(("./work/", None)));
+        assert_eq!(located("/", "data", &["./data/"]), Some(("./data/", None)));
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Live {
                 state.limit.get_or_insert(limit);
             }
         }
-        self.kill_tree();
+        self.report(self.kill_tree());
     }
 
     pub(crate) async fn wait(&self) -> Result<ExitStatus, Error> {
@@ -177,25 +177,26 @@ impl Live {
                 state.sent.push(Signal::Kill);
             }
         }
+        self.kill_tree()
+    }
+
+    fn kill_tree(&self) -> Result<(), Error> {
         match self.child.kill_tree() {
             Ok(()) | Err(SignalError::Ended) => Ok(()),
             Err(other) => Err(Error::Other(format!("kill: {other}"))),
         }
     }
 
-    fn kill_tree(&self) {
-        if let Err(error) = self.child.kill_tree()
-            && !matches!(error, SignalError::Ended)
-        {
+    /// Tells the operator of a process that nobody else can be told of.
+    fn report(&self, killed: Result<(), Error>) {
+        if let Err(error) = killed {
             tracing::error!(id = self.id, %error, "a process could not be killed");
         }
     }
 
     /// The guest gave the process up: kills the tree and sees to it that its end is recorded.
     pub(crate) fn abandon(self: &Arc<Self>) {
-        if let Err(error) = self.kill() {
-            tracing::error!(id = self.id, %error, "a process could not be killed");
-        }
+        self.report(self.kill());
         if matches!(self.try_wait(), Ok(None)) {
             let process = self.clone();
             self.runtime.spawn(async move { process.wait().await });
