@@ -219,7 +219,7 @@ impl Case {
 
     fn run_here(mut self, stdout: MemoryOutputPipe, stderr: MemoryOutputPipe) -> Outcome {
         let component = engine::component(self.guest);
-        let record = Record::default();
+        let record = Record::new();
         let stop = Stop::default();
         let own_stdout = tempfile::tempfile().expect("a file for what processes print");
         let own_stderr = tempfile::tempfile().expect("a file for what processes print");

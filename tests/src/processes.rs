@@ -1,6 +1,7 @@
 //! The record of a run: what the operator was told, and which processes were started.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -16,17 +17,27 @@ struct Identity {
     start: u64,
 }
 
-#[derive(Default)]
 struct Recorded {
     events: Vec<AuditEvent>,
     processes: HashMap<u64, Identity>,
+    /// Given up while a process is looked at, which takes a descriptor: a guest may have used up all others.
+    spare: Option<File>,
 }
 
 /// Takes the audit events of one run.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Record(Arc<(Mutex<Recorded>, Condvar)>);
 
 impl Record {
+    pub(crate) fn new() -> Self {
+        let recorded = Recorded {
+            events: Vec::new(),
+            processes: HashMap::new(),
+            spare: Some(spare()),
+        };
+        Self(Arc::new((Mutex::new(recorded), Condvar::new())))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Recorded> {
         self.0.0.lock().expect("nobody panics with it")
     }
@@ -34,14 +45,11 @@ impl Record {
     pub(crate) fn note(&self, event: &AuditEvent) {
         let mut recorded = self.lock();
         if let AuditEvent::Started { id, pid, .. } = event {
+            recorded.spare = None;
             // The host has not collected it yet, so the number is its own.
-            recorded.processes.insert(
-                *id,
-                Identity {
-                    pid: *pid,
-                    start: start_of(*pid).expect("it was started"),
-                },
-            );
+            let start = start_of(*pid).expect("it was started");
+            recorded.spare = Some(spare());
+            recorded.processes.insert(*id, Identity { pid: *pid, start });
         }
         recorded.events.push(event.clone());
         self.0.1.notify_all();
@@ -84,6 +92,10 @@ impl Record {
             }
         }
     }
+}
+
+fn spare() -> File {
+    File::open("/dev/null").expect("a descriptor")
 }
 
 /// The fields of `/proc/PID/stat` behind the program's name, from the state on.
