@@ -1,7 +1,7 @@
 //! What ends a guest from outside ends its processes, too. That a process is gone shows in the end of the pipe it holds.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -30,10 +30,29 @@ impl Drop for Running {
     }
 }
 
+/// The command with no signal ignored from its start, as some would be when the tests run under `nohup`.
+fn with_default_signals(command: &Command) -> Command {
+    let mut wrapped = Command::new("env");
+    wrapped
+        .arg("--default-signal=HUP,INT,QUIT,TERM")
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (key, value) in command.get_envs() {
+        match value {
+            Some(value) => wrapped.env(key, value),
+            None => wrapped.env_remove(key),
+        };
+    }
+    if let Some(directory) = command.get_current_dir() {
+        wrapped.current_dir(directory);
+    }
+    wrapped
+}
+
 /// Starts, and waits until the first line was said.
 fn start(place: &Place, args: &[&str]) -> (Running, BufReader<ChildStdout>) {
-    let child = place
-        .command(args)
+    let child = with_default_signals(&place.command(args))
+        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -106,7 +125,7 @@ fn a_signal_ends_a_guest_whose_stdout_nobody_reads() {
 fn a_signal_that_is_ignored_from_the_start_stays_ignored() {
     let place = Place::new();
     place.write("guest.wasm", Guest::new().say("ready\n").spin().end(true));
-    let mut command = std::process::Command::new("sh");
+    let mut command = Command::new("sh");
     command.args([
         "-c",
         "trap '' HUP; exec \"$0\" run guest.wasm",
