@@ -15,9 +15,14 @@ mod native;
 mod report;
 
 use anyhow::{Result, ensure};
+use mimalloc::MiMalloc;
 
 use guest::Guests;
 use report::Measure;
+
+/// The allocator of the command `childproof`. Both sides have it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();

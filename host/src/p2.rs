@@ -7,6 +7,13 @@
 //! `wait`, `communicate` and `stop` wait on the host. With [`add_to_linker_async`] the guest is suspended meanwhile and
 //! the host's thread goes on with other work; with [`add_to_linker_sync`] the thread waits. Either way the whole store
 //! stands still: a guest that wants to do something else meanwhile uses `subscribe` and `wasi:io/poll`.
+//!
+//! # Memory
+//!
+//! `communicate` passes its input and its outputs through the host in one piece each. glibc's allocator gives pieces of
+//! more than 32 MiB back to the kernel at once, and each call pays for its pages again; an application whose guests send
+//! that much in one call is nearly three times as fast with an allocator that keeps them for a moment, as the command
+//! `childproof` does. Streams hold at most 64 KiB and do not care.
 
 mod asynchronous;
 pub mod bindings;
