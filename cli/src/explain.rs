@@ -31,16 +31,7 @@ pub(crate) fn explain(args: &ExplainArgs) -> Result<ExitCode> {
             Err("nothing is run to explain".to_owned())
         })
         .audit(move |event: &AuditEvent| {
-            if let AuditEvent::Refused {
-                grant,
-                args,
-                field,
-                reason,
-                rule,
-                remedy,
-            } = event
-            {
-                let refusal = report::refusal(grant, args, field, reason, rule, remedy.as_deref());
+            if let Some(refusal) = report::refusal(event) {
                 lock(&by_policy).get_or_insert(Answer::Refused(refusal));
             }
         })

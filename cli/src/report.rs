@@ -124,20 +124,13 @@ impl AuditSink for Recorder {
         if let Some(log) = &self.log {
             log.record(event);
         }
-        match event {
-            AuditEvent::Refused {
-                grant,
-                args,
-                field,
-                reason,
-                rule,
-                remedy,
-            } => {
-                self.refused.store(true, Ordering::Relaxed);
-                if !self.quiet {
-                    line(&refusal(grant, args, field, reason, rule, remedy.as_deref()));
-                }
+        if let Some(refusal) = refusal(event) {
+            self.refused.store(true, Ordering::Relaxed);
+            if !self.quiet {
+                line(&refusal);
             }
+        }
+        match event {
             AuditEvent::Started { .. } => {
                 self.live.fetch_add(1, Ordering::AcqRel);
             }
@@ -150,17 +143,21 @@ impl AuditSink for Recorder {
     }
 }
 
-/// What was refused, by which rule, and what would allow it.
-pub(crate) fn refusal(
-    grant: &str,
-    args: &[String],
-    field: &str,
-    reason: &str,
-    rule: &str,
-    remedy: Option<&str>,
-) -> String {
+/// What was refused, by which rule, and what would allow it; none if the event is no refusal.
+pub(crate) fn refusal(event: &AuditEvent) -> Option<String> {
+    let AuditEvent::Refused {
+        grant,
+        args,
+        field,
+        reason,
+        rule,
+        remedy,
+    } = event
+    else {
+        return None;
+    };
     let asked = command(grant, args);
-    let remedy = match remedy.map(str::to_owned).or_else(|| own_remedy(grant, rule)) {
+    let remedy = match remedy.clone().or_else(|| own_remedy(grant, rule)) {
         Some(remedy) => format!("; {remedy}"),
         None => String::new(),
     };
@@ -168,7 +165,7 @@ pub(crate) fn refusal(
         true => format!(", or give --allow {}", command(grant, &[])),
         false => String::new(),
     };
-    format!("refused {asked}: {field}: {reason} [{rule}]{remedy}{flag}")
+    Some(format!("refused {asked}: {field}: {reason} [{rule}]{remedy}{flag}"))
 }
 
 /// What to do about the rules that are not the policy's own.
@@ -212,26 +209,24 @@ mod tests {
         assert_eq!(long.chars().count(), READABLE + 1);
     }
 
+    /// The line about a refusal of `grant` by `rule`.
+    fn refused(grant: &str, rule: &str, remedy: Option<&str>) -> String {
+        let event = AuditEvent::Refused {
+            grant: grant.to_owned(),
+            args: vec!["-l".to_owned()],
+            field: "program".to_owned(),
+            reason: "the policy says so".to_owned(),
+            rule: rule.to_owned(),
+            remedy: remedy.map(str::to_owned),
+        };
+        refusal(&event).unwrap()
+    }
+
     #[test]
     fn an_unknown_grant_can_be_allowed_with_a_flag() {
-        let args = ["-l".to_owned()];
-        let line = refusal(
-            "ls",
-            &args,
-            "program",
-            "the policy has no grant \"ls\"",
-            "grants",
-            Some("add a table"),
-        );
+        let line = refused("ls", "grants", Some("add a table"));
         assert!(line.ends_with("; add a table, or give --allow ls"), "{line}");
-        let line = refusal(
-            "/bin/ls",
-            &args,
-            "program",
-            "this is a path",
-            "grants",
-            Some("add a table"),
-        );
+        let line = refused("/bin/ls", "grants", Some("add a table"));
         assert!(!line.contains("--allow"), "{line}");
     }
 
@@ -239,7 +234,7 @@ mod tests {
     fn the_table_that_a_remedy_names_can_be_written_into_a_policy() {
         use childproof_host::policy::Policy;
         for grant in ["git", "g++", "python3.12", "größe", "a-b_c"] {
-            let line = refusal(grant, &[], "program", "there are too many", "limits", None);
+            let line = refused(grant, "limits", None);
             let (_, after) = line.split_once("under [grants.").unwrap();
             let table = after.split_once(']').unwrap().0;
             let key = table.strip_suffix(".limits").unwrap();
