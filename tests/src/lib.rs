@@ -9,13 +9,15 @@
 mod case;
 mod engine;
 mod isolated;
+mod kernel;
 mod outcome;
 mod processes;
 mod programs;
 
 pub use case::Case;
 pub use engine::Flavour;
-pub use isolated::isolated;
+pub use isolated::{isolated, isolated_without_sigchld};
+pub use kernel::{forget_collected_children, refuse_processes};
 pub use outcome::{End, Outcome};
 pub use programs::{grant, program};
 

@@ -1,6 +1,5 @@
 //! The record of a run: what the operator was told, and which processes were started.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -19,7 +18,9 @@ struct Identity {
 
 struct Recorded {
     events: Vec<AuditEvent>,
-    processes: HashMap<u64, Identity>,
+    started: usize,
+    /// Those that were started, but for those that somebody else had collected by the time they were looked at.
+    processes: Vec<Identity>,
     /// Given up while a process is looked at, which takes a descriptor: a guest may have used up all others.
     spare: Option<File>,
 }
@@ -32,7 +33,8 @@ impl Record {
     pub(crate) fn new() -> Self {
         let recorded = Recorded {
             events: Vec::new(),
-            processes: HashMap::new(),
+            started: 0,
+            processes: Vec::new(),
             spare: Some(spare()),
         };
         Self(Arc::new((Mutex::new(recorded), Condvar::new())))
@@ -44,12 +46,15 @@ impl Record {
 
     pub(crate) fn note(&self, event: &AuditEvent) {
         let mut recorded = self.lock();
-        if let AuditEvent::Started { id, pid, .. } = event {
+        if let AuditEvent::Started { pid, .. } = event {
+            recorded.started += 1;
             recorded.spare = None;
             // The host has not collected it yet, so the number is its own.
-            let start = start_of(*pid).expect("it was started");
+            let start = start_of(*pid);
             recorded.spare = Some(spare());
-            recorded.processes.insert(*id, Identity { pid: *pid, start });
+            recorded
+                .processes
+                .extend(start.map(|start| Identity { pid: *pid, start }));
         }
         recorded.events.push(event.clone());
         self.0.1.notify_all();
@@ -67,18 +72,18 @@ impl Record {
         loop {
             let ended = |event: &&AuditEvent| matches!(event, AuditEvent::Ended { .. });
             let ends = recorded.events.iter().filter(ended).count();
-            if ends >= recorded.processes.len() {
+            if ends >= recorded.started {
                 break;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(
                 !left.is_zero(),
                 "{guest}: {ends} of {} processes were reported as ended",
-                recorded.processes.len()
+                recorded.started
             );
             recorded = self.0.1.wait_timeout(recorded, left).expect("nobody panics with it").0;
         }
-        let processes: Vec<Identity> = recorded.processes.values().copied().collect();
+        let processes = recorded.processes.clone();
         drop(recorded);
         for process in processes {
             // The collection of a child is no event that another thread could wait for.

@@ -5,7 +5,7 @@ pub mod raw;
 use std::io;
 use std::time::Duration;
 
-use childproof::{Child, Command, Error, ExitStatus, Stdio};
+use childproof::{Child, Command, Error, ExitStatus, Signal, Stdio};
 
 /// The shell, running `script`. Its streams are nothing until something else is said.
 pub fn sh(script: &str) -> Command {
@@ -43,6 +43,30 @@ pub fn printed(script: &str) -> String {
 /// How a script ends.
 pub fn status_of(script: &str) -> ExitStatus {
     sh(script).status().expect("the shell starts")
+}
+
+/// Lets processes end in all ways and asserts that each wait answers the truth. Where the guest's first argument is `lost`,
+/// it may also answer that the status is lost.
+pub fn every_end_is_told_or_lost() {
+    let may_be_lost = std::env::args().nth(1).as_deref() == Some("lost");
+    let told = |mut child: Child, expected: (Option<i32>, Option<Signal>)| match child.wait() {
+        Ok(status) => {
+            assert_eq!((status.code(), status.signal()), expected);
+            assert_eq!(child.wait().expect("a second wait answers the same"), status);
+        }
+        Err(error) => assert!(may_be_lost && cause::<()>(Err(error)) == Error::StatusLost),
+    };
+    for code in 0..100 {
+        told(
+            sh(&format!("exit {code}")).spawn().expect("the shell starts"),
+            (Some(code), None),
+        );
+    }
+    for _ in 0..10 {
+        let mut child = sleeper();
+        child.kill().expect("it can be killed");
+        told(child, (None, Some(Signal::Kill)));
+    }
 }
 
 /// A process that lives until it is ended.

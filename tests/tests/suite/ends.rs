@@ -1,9 +1,11 @@
 //! Exit status, wait, signals, and the end of a process.
 
 use std::io::Read as _;
+use std::process::{Command, Stdio};
 
 use childproof_host::audit::AuditEvent;
-use childproof_tests::{Case, Flavour, isolated};
+use childproof_tests::{Case, Flavour, forget_collected_children, isolated, isolated_without_sigchld, program};
+use rustix::process::{Pid, WaitOptions, wait};
 
 crate::succeed! {
     row01_exit_137_is_not_sigkill
@@ -18,6 +20,56 @@ crate::succeed! {
     row21_stop_says_what_ended_it
     row22_kill_reaches_the_group
     row23_drop_kills_the_group
+}
+
+/// Whether the kernel keeps the status of a child that somebody else collected: Linux 6.15 and later.
+fn kernel_keeps_status() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release
+        .split(['.', '-'])
+        .map(|part| part.trim().parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap(), numbers.next().unwrap()) >= (6, 15)
+}
+
+/// What a guest is told about statuses that others collect.
+fn fate() -> &'static str {
+    if kernel_keeps_status() { "kept" } else { "lost" }
+}
+
+pub(crate) fn row06_a_lost_status_is_an_error(case: Case) {
+    let name = case.test().to_owned();
+    isolated_without_sigchld(&name, || drop(case.before(forget_collected_children).succeeds()));
+}
+
+pub(crate) fn row07_a_host_that_ignores_sigchld(case: Case) {
+    let name = case.test().to_owned();
+    isolated_without_sigchld(&name, || drop(case.arg(fate()).succeeds()));
+}
+
+pub(crate) fn row07_a_host_that_collects_every_child(case: Case) {
+    let name = case.test().to_owned();
+    isolated(&name, || {
+        // One child that stays, so that there is always one to wait for.
+        #[expect(clippy::zombie_processes, reason = "the collector collects it")]
+        let mut anchor = Command::new(program("cat"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let anchor_pid = Pid::from_child(&anchor);
+        let collector = std::thread::spawn(
+            move || {
+                while wait(WaitOptions::empty()).unwrap().unwrap().0 != anchor_pid {}
+            },
+        );
+        case.arg(fate()).succeeds();
+        drop(anchor.stdin.take());
+        collector.join().unwrap();
+    });
+}
+
+pub(crate) fn row08_a_traced_child_has_not_ended(case: Case) {
+    case.grants(&["python3"]).succeeds();
 }
 
 pub(crate) fn row10_usage_is_of_the_own_child(case: Case) {

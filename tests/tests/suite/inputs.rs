@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use childproof_tests::{Case, grant, isolated, program};
+use childproof_tests::{Case, grant, isolated, program, refuse_processes};
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::start::write_program;
@@ -101,6 +102,16 @@ pub(crate) fn row40_no_descriptor_left_is_named(case: Case) {
             .unwrap();
         };
         case.before(lower).succeeds();
+    });
+}
+
+pub(crate) fn row40_no_room_for_a_process_is_named(case: Case) {
+    let name = case.test().to_owned();
+    isolated(&name, || {
+        for (what, errno) in [("process", Errno::AGAIN), ("memory", Errno::NOMEM)] {
+            let case = case.again().arg(what);
+            case.before(move || refuse_processes(errno.raw_os_error())).succeeds();
+        }
     });
 }
 

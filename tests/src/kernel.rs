@@ -1,0 +1,33 @@
+//! Kernels that are older, or have less left, than the one that runs the tests.
+
+use std::env::consts::ARCH;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    apply_filter_all_threads,
+};
+
+/// From here on the kernel tells this process of no child that somebody else collected, as before Linux 6.15.
+pub fn forget_collected_children() {
+    // PIDFD_GET_INFO is a request of ioctl(2), as is nothing else that the host needs.
+    refuse(libc::SYS_ioctl, Vec::new(), libc::ENOTTY);
+}
+
+/// From here on no new process can be started, for the reason `errno`. Threads can.
+pub fn refuse_processes(errno: i32) {
+    let vfork = libc::CLONE_VFORK as u64;
+    let is_process = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(vfork), vfork)
+        .and_then(|condition| SeccompRule::new(vec![condition]));
+    refuse(libc::SYS_clone, vec![is_process.expect("a valid rule")], errno);
+}
+
+fn refuse(call: libc::c_long, rules: Vec<SeccompRule>, errno: i32) {
+    let filter = SeccompFilter::new(
+        [(call, rules)].into(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(errno as u32),
+        ARCH.try_into().expect("an architecture with seccomp"),
+    );
+    let program = filter.and_then(BpfProgram::try_from);
+    apply_filter_all_threads(&program.expect("a valid filter")).expect("the kernel has seccomp");
+}
