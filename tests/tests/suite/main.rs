@@ -9,6 +9,7 @@ mod guests;
 mod inputs;
 mod limits;
 mod policy;
+mod readme;
 mod start;
 mod stdio;
 mod tools;

@@ -1,9 +1,10 @@
 //! Past the cap of a call there is an error with what was read, and the next call goes on behind it.
 
 use std::fs;
+use std::io;
 use std::time::Duration;
 
-use childproof::{Captured, CommunicateOptions, Error, Stdio};
+use childproof::{Captured, Command, CommunicateOptions, Communicated, Error, Stdio};
 use childproof_test_guests::{cause, pattern, printed, run_piped, sh};
 
 const ALL: usize = 300_000;
@@ -38,33 +39,40 @@ fn main() {
     assert!(carried(cause(child.communicate(Some(&input), &free))) == input[..250_000]);
     assert!(child.communicate(None, &free).unwrap().stdout.unwrap() == input[250_000..]);
 
-    capped_after_a_timeout();
+    let mut gated = sh("cat; echo err >&2; : > written; read line < gate; echo last");
+    gated
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    capped_after_a_timeout(&mut gated, |command| {
+        let mut child = command.spawn().unwrap();
+        move |input, options| child.communicate_with(input, options)
+    });
+    capped_after_a_timeout(&mut gated, |command| {
+        let mut child = command.spawn_hosted().unwrap();
+        move |input, options| child.communicate(Some(input).filter(|input| !input.is_empty()), options)
+    });
 }
 
 /// What a call without a cap has read before it timed out does not exceed the cap of the next one.
-fn capped_after_a_timeout() {
+fn capped_after_a_timeout<C>(gated: &mut Command, spawn: impl FnOnce(&mut Command) -> C)
+where
+    C: FnMut(&[u8], &CommunicateOptions) -> io::Result<Communicated>,
+{
     const CAP: usize = 50_000;
-    printed("mkfifo gate");
-    let mut child = sh("cat; echo err >&2; : > written; read line < gate; echo last")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    printed("rm -f gate written; mkfifo gate");
+    let mut communicate = spawn(gated);
     let all = pattern(4 * CAP);
     let capped = CommunicateOptions::new().output_limit(CAP as u64);
     let short = CommunicateOptions::new().timeout(Duration::from_millis(20));
     let mut input = all.as_slice();
     while !fs::exists("/data/written").unwrap() {
-        assert_eq!(
-            cause(child.communicate_with(std::mem::take(&mut input), &short)),
-            Error::TimedOut
-        );
+        assert_eq!(cause(communicate(std::mem::take(&mut input), &short)), Error::TimedOut);
     }
     // All of it is written, and this call reads what those before it have not.
-    assert_eq!(cause(child.communicate_with(b"", &short)), Error::TimedOut);
+    assert_eq!(cause(communicate(b"", &short)), Error::TimedOut);
     for part in all.chunks(CAP) {
-        match cause(child.communicate_with(b"", &capped)) {
+        match cause(communicate(b"", &capped)) {
             Error::OutputLimitReached(Captured { stdout, stderr }) => {
                 assert!(stdout.unwrap() == part);
                 assert_eq!(stderr.unwrap(), b"");
@@ -73,7 +81,7 @@ fn capped_after_a_timeout() {
         }
     }
     printed("echo > gate");
-    let rest = child.communicate_with(b"", &capped).unwrap();
+    let rest = communicate(b"", &capped).unwrap();
     assert!(rest.status.success() && rest.complete);
     assert_eq!(
         (rest.stdout.unwrap(), rest.stderr.unwrap()),

@@ -1,0 +1,36 @@
+//! What the README says is proven.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+macro_rules! names {
+    ($($guest:ident)*) => { [$(stringify!($guest).to_owned()),*] };
+}
+
+/// The modules of the launcher's tests that are about behaviours.
+fn launch_modules() -> impl Iterator<Item = String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../launch/tests/behaviours");
+    fs::read_dir(directory).unwrap().filter_map(|entry| {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let module = name.strip_suffix(".rs")?;
+        (!["main", "support"].contains(&module)).then(|| format!("launch/{module}"))
+    })
+}
+
+#[test]
+fn the_readme_names_every_proof_and_no_other() {
+    let (_, table) = include_str!("../../README.md").split_once("## What is proven").unwrap();
+    let proofs = table
+        .lines()
+        .filter_map(|row| row.strip_suffix(" |")?.rsplit_once("| "));
+    let named: BTreeSet<String> = proofs
+        .flat_map(|(_, cell)| cell.split('`').skip(1).step_by(2))
+        .map(str::to_owned)
+        .collect();
+    let proofs: BTreeSet<String> = childproof_tests::foreach_guest!(names)
+        .into_iter()
+        .chain(launch_modules())
+        .collect();
+    assert_eq!(named, proofs);
+}
