@@ -1,5 +1,6 @@
 //! Our side: the guest component, run by wasmtime with the host crate, as an embedder would.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -7,7 +8,7 @@ use childproof_host::policy::{Arguments, Grant, Limits, LoadOptions, Policy};
 use childproof_host::{ProcessCtx, ProcessCtxView, Proposal};
 use tokio::runtime::{Builder, Runtime};
 use wasmtime::component::{Component, Linker, ResourceTable};
-use wasmtime::{Engine, Store};
+use wasmtime::{Cache, CacheConfig, Config, Engine, Store};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -46,8 +47,20 @@ pub(crate) struct Guests {
 impl Guests {
     /// Builds and compiles the guest.
     pub(crate) fn build() -> Result<Self> {
+        Self::for_engine(Engine::default())
+    }
+
+    /// The same, but a guest that was compiled before with this directory is not compiled again.
+    pub(crate) fn cached_in(directory: &Path) -> Result<Self> {
+        let mut cache = CacheConfig::new();
+        cache.with_directory(directory);
+        let mut config = Config::new();
+        config.cache(Some(Cache::new(cache)?));
+        Self::for_engine(Engine::new(&config)?)
+    }
+
+    fn for_engine(engine: Engine) -> Result<Self> {
         let file = xtask::build::guest("bench-guest")?;
-        let engine = Engine::default();
         let component = Component::from_file(&engine, &file).map_err(anyhow::Error::from)?;
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;

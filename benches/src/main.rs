@@ -26,8 +26,8 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(side) = memory::side(&words) {
-        return memory::print_growth(side);
+    if let Some((side, cache)) = memory::side(&words) {
+        return memory::print_growth(side, cache);
     }
     let wanted = |measure: &&Measure| words.is_empty() || words.iter().any(|word| measure.name.contains(word));
     let measures: Vec<&Measure> = measures::ALL.iter().filter(wanted).collect();

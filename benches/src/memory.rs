@@ -1,15 +1,18 @@
 //! How much the host's memory grows with each live process. Each side is measured in a process of its own, so that
-//! neither finds what the other left behind.
+//! neither finds what the other left behind; and the guest is compiled before, so that ours does not grow into memory that
+//! the compiler is done with.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::guest::Guests;
 use crate::report::{Figures, Unit};
 
-const CHILDREN: usize = 500;
+const CHILDREN: usize = 1_500;
 
 #[derive(Clone, Copy)]
 pub(crate) enum Side {
@@ -26,17 +29,23 @@ impl Side {
     }
 }
 
-/// Whether this process is one of the two.
-pub(crate) fn side(words: &[String]) -> Option<Side> {
-    [Side::Ours, Side::Peer]
-        .into_iter()
-        .find(|side| words.first().is_some_and(|word| word == side.flag()))
+/// Whether this process is one of the two, and the cache it was given.
+pub(crate) fn side(words: &[String]) -> Option<(Side, &Path)> {
+    let [flag, cache] = words else { return None };
+    let side = [Side::Ours, Side::Peer].into_iter().find(|side| flag == side.flag())?;
+    Some((side, Path::new(cache)))
 }
 
 pub(crate) fn measure(_: &Guests) -> Result<Figures> {
+    let cache = tempfile::tempdir()?;
+    Guests::cached_in(cache.path())?;
     let growth = |side: Side| {
         let output = Command::new(std::env::current_exe()?)
             .arg(side.flag())
+            .arg(cache.path())
+            // The allocator gives back at once what is freed, so that a side neither grows into what it freed before nor
+            // shrinks by it.
+            .env("MIMALLOC_PURGE_DELAY", "0")
             .stderr(Stdio::inherit())
             .output()?;
         ensure!(
@@ -54,19 +63,26 @@ pub(crate) fn measure(_: &Guests) -> Result<Figures> {
 }
 
 /// Prints the KiB that the host grows by with each live process.
-pub(crate) fn print_growth(side: Side) -> Result<()> {
+pub(crate) fn print_growth(side: Side, cache: &Path) -> Result<()> {
+    // Each process takes three descriptors.
+    let descriptors = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: descriptors.maximum,
+        ..descriptors
+    };
+    setrlimit(Resource::Nofile, most)?;
     let (before, held) = match side {
-        Side::Ours => ours()?,
+        Side::Ours => ours(cache)?,
         Side::Peer => peer()?,
     };
     println!("{}", (held - before) / CHILDREN as f64);
     Ok(())
 }
 
-fn ours() -> Result<(f64, f64)> {
+fn ours(cache: &Path) -> Result<(f64, f64)> {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let marks = seen.clone();
-    Guests::build()?.run_marked("hold", CHILDREN, 0, move || {
+    Guests::cached_in(cache)?.run_marked("hold", CHILDREN, 0, move || {
         marks.lock().unwrap_or_else(PoisonError::into_inner).push(resident());
     })?;
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,12 +113,13 @@ fn peer() -> Result<(f64, f64)> {
     })
 }
 
-/// The resident memory of this process, in KiB. See proc_pid_status(5).
+/// The resident memory of this process, in KiB, counted page by page: what /proc/PID/status says lags behind. See
+/// proc_pid_smaps_rollup(5).
 fn resident() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup")?;
+    let line = rollup
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("no VmRSS in /proc/self/status")?;
+        .find_map(|line| line.strip_prefix("Rss:"))
+        .context("no Rss in /proc/self/smaps_rollup")?;
     Ok(line.trim().trim_end_matches("kB").trim().parse()?)
 }

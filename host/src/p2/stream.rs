@@ -1,5 +1,9 @@
-//! `wasi:io` streams straight over a process's pipes: no task, no channel and no buffer between, so a pipe that the guest
-//! does not read stops the process and not the host's memory.
+//! `wasi:io` streams straight over a process's pipes.
+//!
+//! Between a pipe and the guest that reads it there is no task, no channel and no buffer, so a pipe that is not read stops
+//! the process and does not fill the host's memory. A guest that writes is promised room before it writes, which no pipe
+//! can promise; what the pipe did not take of the last write, at most 64 KiB, waits here, and only then a task is there
+//! that writes it.
 
 use std::collections::HashMap;
 use std::io;
