@@ -1,6 +1,7 @@
 //! Tests that look at the whole process they run in.
 
 use std::env;
+use std::ffi::OsStr;
 use std::process::Command;
 
 /// Names the test that this process was started for.
@@ -9,11 +10,20 @@ const ONLY: &str = "CHILDPROOF_TESTS_ONLY";
 /// Runs `body` in a process that runs nothing but the test `name`: for tests that count the host's descriptors or measure
 /// its memory. `name` is the test's own, as the test harness prints it.
 pub fn isolated(name: &str, body: impl FnOnce()) {
+    isolated_by(&[], name, body);
+}
+
+/// The same, with a program in between that prepares the process: `starter` is that program and its arguments, and the
+/// command line to execute follows them.
+pub fn isolated_by(starter: &[&OsStr], name: &str, body: impl FnOnce()) {
     if env::var(ONLY).as_deref() == Ok(name) {
         return body();
     }
     let this = env::current_exe().expect("a process knows its program");
-    let output = Command::new(this)
+    let mut line = starter.iter().copied().chain([this.as_os_str()]);
+    let mut command = Command::new(line.next().expect("there is the test at least"));
+    let output = command
+        .args(line)
         .args([name, "--exact", "--nocapture"])
         .env(ONLY, name)
         .output();

@@ -15,7 +15,7 @@ mod programs;
 
 pub use case::Case;
 pub use engine::Flavour;
-pub use isolated::isolated;
+pub use isolated::{isolated, isolated_by};
 pub use outcome::{End, Outcome};
 pub use programs::{grant, program};
 
