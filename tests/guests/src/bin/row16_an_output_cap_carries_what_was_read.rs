@@ -34,9 +34,11 @@ fn main() {
     assert!(rest.status.success() && rest.stdout.unwrap() == input[2 * CAP..]);
 
     // The policy's cap, which is 250,000 here, holds for the one call whatever the guest asks for.
-    let mut child = run_piped("cat").spawn_hosted().unwrap();
-    assert!(carried(cause(child.communicate(Some(&input), &free))) == input[..250_000]);
-    assert!(child.communicate(None, &free).unwrap().stdout.unwrap() == input[250_000..]);
+    for asked in [free, CommunicateOptions::new().output_limit(ALL as u64)] {
+        let mut child = run_piped("cat").spawn_hosted().unwrap();
+        assert!(carried(cause(child.communicate(Some(&input), &asked))) == input[..250_000]);
+        assert!(child.communicate(None, &asked).unwrap().stdout.unwrap() == input[250_000..]);
+    }
 
     capped_after_a_timeout();
 }
