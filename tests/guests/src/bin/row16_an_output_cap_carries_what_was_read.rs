@@ -40,7 +40,29 @@ fn main() {
         assert!(child.communicate(None, &asked).unwrap().stdout.unwrap() == input[250_000..]);
     }
 
+    capped_together();
     capped_after_a_timeout();
+}
+
+/// The cap is for both outputs together.
+fn capped_together() {
+    let capped = CommunicateOptions::new().output_limit(CAP as u64);
+    let mut both = sh("head -c 60000 /dev/zero; head -c 60000 /dev/zero >&2");
+    both.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let carried = |error| match error {
+        Error::OutputLimitReached(captured) => captured.stdout.unwrap().len() + captured.stderr.unwrap().len(),
+        other => panic!("{other:?}"),
+    };
+
+    let mut child = both.spawn().unwrap();
+    assert_eq!(carried(cause(child.communicate_with(b"", &capped))), CAP);
+    let rest = child.communicate_with(b"", &capped).unwrap();
+    assert_eq!(rest.stdout.unwrap().len() + rest.stderr.unwrap().len(), 120_000 - CAP);
+
+    let mut child = both.spawn_hosted().unwrap();
+    assert_eq!(carried(cause(child.communicate(None, &capped))), CAP);
+    let rest = child.communicate(None, &capped).unwrap();
+    assert_eq!(rest.stdout.unwrap().len() + rest.stderr.unwrap().len(), 120_000 - CAP);
 }
 
 /// What a call without a cap has read before it timed out does not exceed the cap of the next one.

@@ -34,6 +34,8 @@ fn main() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
     assert_eq!(file.stream_position().unwrap(), 11, "a seek that fails moves nothing");
+    File::create("/data/new").unwrap();
+    assert_eq!(fs::read("/data/new").unwrap(), b"", "it is emptied");
 
     assert_eq!(File::open("/data/none").unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(File::open("/elsewhere/file").unwrap_err().kind(), ErrorKind::NotFound);
