@@ -1,7 +1,7 @@
 //! Tests that look at the whole process they run in.
 
 use std::env;
-use std::path::PathBuf;
+use std::ffi::OsStr;
 use std::process::Command;
 
 /// Names the test that this process was started for.
@@ -10,25 +10,23 @@ const ONLY: &str = "CHILDPROOF_TESTS_ONLY";
 /// Runs `body` in a process that runs nothing but the test `name`: for tests that count the host's descriptors, measure
 /// its memory, or change what holds for all of it. `name` is the test's own, as the test harness prints it.
 pub fn isolated(name: &str, body: impl FnOnce()) {
-    run_again(Command::new(this()), name, body);
+    isolated_by(&[], name, body);
 }
 
-/// The same in a process that ignores SIGCHLD from its start, so that the kernel keeps no child for anybody to collect.
-pub fn isolated_without_sigchld(name: &str, body: impl FnOnce()) {
-    let mut command = Command::new("env");
-    command.arg("--ignore-signal=CHLD").arg(this());
-    run_again(command, name, body);
-}
-
-fn this() -> PathBuf {
-    env::current_exe().expect("a process knows its program")
-}
-
-fn run_again(mut command: Command, name: &str, body: impl FnOnce()) {
+/// The same, with a program in between that prepares the process: `starter` is that program and its arguments, and the
+/// command line to execute follows them.
+pub fn isolated_by(starter: &[&OsStr], name: &str, body: impl FnOnce()) {
     if env::var(ONLY).as_deref() == Ok(name) {
         return body();
     }
-    let output = command.args([name, "--exact", "--nocapture"]).env(ONLY, name).output();
+    let this = env::current_exe().expect("a process knows its program");
+    let mut line = starter.iter().copied().chain([this.as_os_str()]);
+    let mut command = Command::new(line.next().expect("there is the test at least"));
+    let output = command
+        .args(line)
+        .args([name, "--exact", "--nocapture"])
+        .env(ONLY, name)
+        .output();
     let output = output.expect("the test can be run once more");
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);

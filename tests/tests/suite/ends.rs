@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 
 use childproof_host::audit::AuditEvent;
-use childproof_tests::{Case, Flavour, forget_collected_children, isolated, isolated_without_sigchld, program};
+use childproof_tests::{Case, Flavour, forget_collected_children, isolated, isolated_by, program};
 use rustix::process::{Pid, WaitOptions, wait};
 
 crate::succeed! {
@@ -34,6 +34,11 @@ fn kernel_keeps_status() -> bool {
 /// What a guest is told about statuses that others collect.
 fn fate() -> &'static str {
     if kernel_keeps_status() { "kept" } else { "lost" }
+}
+
+/// Runs `body` in a host that ignores SIGCHLD from its start, so that the kernel keeps no child for anybody to collect.
+fn isolated_without_sigchld(name: &str, body: impl FnOnce()) {
+    isolated_by(&["env".as_ref(), "--ignore-signal=CHLD".as_ref()], name, body);
 }
 
 pub(crate) fn row06_a_lost_status_is_an_error(case: Case) {

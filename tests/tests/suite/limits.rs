@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use childproof_host::policy::Limits;
-use childproof_tests::{Case, grant};
+use childproof_tests::{Case, grant, isolated};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::start::write_program;
 
@@ -73,14 +74,21 @@ pub(crate) fn limits_of_total_spawns(case: Case) {
 }
 
 pub(crate) fn limits_of_memory_and_descriptors(case: Case) {
-    let python = grant("python3").limits(Limits {
-        memory: Some(256 << 20),
-        ..Limits::default()
-    });
-    case.grant("python3", python)
-        .limits(Limits {
-            open_files: Some(64),
+    let name = case.test().to_owned();
+    isolated(&name, || {
+        // The host itself may dump as much core as it can, which is to be no matter for its processes.
+        let limit = getrlimit(Resource::Core);
+        let current = limit.maximum;
+        setrlimit(Resource::Core, Rlimit { current, ..limit }).unwrap();
+        let python = grant("python3").limits(Limits {
+            memory: Some(256 << 20),
             ..Limits::default()
-        })
-        .succeeds();
+        });
+        case.grant("python3", python)
+            .limits(Limits {
+                open_files: Some(64),
+                ..Limits::default()
+            })
+            .succeeds();
+    });
 }

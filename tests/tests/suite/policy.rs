@@ -57,42 +57,49 @@ pub(crate) fn policy_audit_tells_all(case: Case) {
         .succeeds();
     let told: Vec<String> = outcome.events.iter().map(brief).collect();
     let expected = [
-        "1 granted sh",
+        r#"1 granted sh ["-c", "exit 3"] by grants.sh.args"#,
         "1 started sh",
         "1 ended sh: exited 3 by itself",
-        "refused unheard-of: program",
-        "refused bare: args[0]",
-        "2 granted sleep",
+        "refused unheard-of []: program by grants",
+        r#"refused bare ["push"]: args[0] by grants.bare.args"#,
+        r#"2 granted sleep ["1000"] by grants.sleep.args"#,
         "2 started sleep",
         "2 ended sleep: signaled SIGTERM by guest",
-        "3 granted sleep",
+        r#"3 granted sleep ["1000"] by grants.sleep.args"#,
         "3 started sleep",
         "3 ended sleep: signaled SIGKILL by wall-time",
-        "4 granted interpreter-missing",
+        "4 granted interpreter-missing [] by grants.interpreter-missing.args",
         "4 failed interpreter-missing",
-        "5 granted sleep",
+        r#"5 granted sleep ["1000"] by grants.sleep.args"#,
         "5 started sleep",
         "5 ended sleep: signaled SIGKILL by guest",
     ];
     assert_eq!(told, expected);
 }
 
-/// An event in a line. That a process that ended has a usage, and a refusal a reason and a rule, is asserted on the way.
+/// An event in a line. That a process that ended has a usage, and a refusal a reason, is asserted on the way.
 fn brief(event: &AuditEvent) -> String {
     match event {
-        AuditEvent::Granted { id, grant, program, .. } => {
+        AuditEvent::Granted {
+            id,
+            grant,
+            program,
+            args,
+            rule,
+        } => {
             assert!(program.is_absolute());
-            format!("{id} granted {grant}")
+            format!("{id} granted {grant} {args:?} by {rule}")
         }
         AuditEvent::Refused {
             grant,
+            args,
             field,
             reason,
             rule,
             ..
         } => {
-            assert!(!reason.is_empty() && !rule.is_empty());
-            format!("refused {grant}: {field}")
+            assert!(!reason.is_empty());
+            format!("refused {grant} {args:?}: {field} by {rule}")
         }
         AuditEvent::Failed { id, grant, reason } => {
             assert!(!reason.is_empty());

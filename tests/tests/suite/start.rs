@@ -6,11 +6,10 @@ use std::{fs, path::Path};
 
 use childproof_host::Proposal;
 use childproof_host::policy::{Arguments, Grant};
-use childproof_tests::{Case, isolated};
+use childproof_tests::{Case, isolated, isolated_by, program};
 use rustix::io::{FdFlags, fcntl_setfd};
 
 crate::succeed! {
-    row28_no_signal_is_blocked
     row30_its_stdio_blocks
     row33_its_own_session_without_a_terminal
 }
@@ -24,6 +23,27 @@ pub(crate) fn row27_sigpipe_is_at_its_default(case: Case) {
         "the host ignores SIGPIPE, as Rust has it"
     );
     case.grants(&["yes"]).succeeds();
+}
+
+/// Blocks signals and becomes the program of its arguments.
+const BLOCK_SIGNALS: &str = "import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGRTMAX})
+os.execv(sys.argv[1], sys.argv[1:])";
+
+pub(crate) fn row28_no_signal_is_blocked(case: Case) {
+    let name = case.test().to_owned();
+    let python = program("python3");
+    let starter = [python.as_os_str(), "-c".as_ref(), BLOCK_SIGNALS.as_ref()];
+    isolated_by(&starter, &name, || {
+        let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+        assert_ne!(
+            u64::from_str_radix(blocked.trim(), 16).unwrap(),
+            0,
+            "each thread of the host has inherited this"
+        );
+        case.succeeds();
+    });
 }
 
 pub(crate) fn row29_only_its_stdio_is_inherited(case: Case) {

@@ -34,7 +34,7 @@ fn main() {
     assert_eq!(child.wait().unwrap().signal(), Some(Signal::Kill));
 
     // Without leave to ask, `stop` does not wait to kill.
-    let stopped = start().stop(PATIENCE).unwrap();
+    let stopped = start().stop(PATIENCE * 10).unwrap();
     assert_eq!(
         (stopped.by, stopped.status.signal()),
         (StoppedBy::Kill, Some(Signal::Kill))

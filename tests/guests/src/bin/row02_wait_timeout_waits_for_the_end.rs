@@ -11,7 +11,13 @@ fn main() {
     assert!(child.stdin.is_some(), "a wait in vain closes nothing");
     assert_eq!(child.try_wait().unwrap(), None, "and ends nothing");
 
-    // It ends when its input does, and nothing else would end this wait in time.
+    // It ends when its input does, and nothing else would end this wait in time. Of many that end, most are still there
+    // when the wait begins.
+    for _ in 0..50 {
+        let mut child = cat();
+        drop(child.stdin.take());
+        assert!(child.wait_timeout(PATIENCE * 10).unwrap().unwrap().success());
+    }
     drop(child.stdin.take());
     let status = child.wait_timeout(PATIENCE * 10).unwrap().unwrap();
     assert!(status.success());

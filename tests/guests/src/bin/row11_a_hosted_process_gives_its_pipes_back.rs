@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use childproof::{CommunicateOptions, Error};
+use childproof::{CommunicateOptions, Error, Signal};
 use childproof_test_guests::{cause, run_piped};
 
 fn main() {
@@ -27,5 +27,10 @@ fn main() {
     let mut child = hosted.into_child();
     assert!(child.stdin.is_none() && child.stdout.is_none() && child.stderr.is_none());
     assert_eq!(child.try_wait().unwrap(), None, "it is the same process");
-    child.kill().unwrap();
+    child.terminate().unwrap();
+    assert_eq!(
+        child.wait().unwrap().signal(),
+        Some(Signal::Term),
+        "nothing else ended it"
+    );
 }

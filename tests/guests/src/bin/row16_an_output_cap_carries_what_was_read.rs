@@ -35,9 +35,13 @@ fn main() {
     assert!(rest.status.success() && rest.stdout.unwrap() == input[2 * CAP..]);
 
     // The policy's cap, which is 250,000 here, holds for the one call whatever the guest asks for.
-    let mut child = run_piped("cat").spawn_hosted().unwrap();
-    assert!(carried(cause(child.communicate(Some(&input), &free))) == input[..250_000]);
-    assert!(child.communicate(None, &free).unwrap().stdout.unwrap() == input[250_000..]);
+    for asked in [free, CommunicateOptions::new().output_limit(ALL as u64)] {
+        let mut child = run_piped("cat").spawn_hosted().unwrap();
+        assert!(carried(cause(child.communicate(Some(&input), &asked))) == input[..250_000]);
+        assert!(child.communicate(None, &asked).unwrap().stdout.unwrap() == input[250_000..]);
+    }
+
+    capped_together();
 
     let mut gated = sh("cat; echo err >&2; : > written; read line < gate; echo last");
     gated
@@ -52,6 +56,27 @@ fn main() {
         let mut child = command.spawn_hosted().unwrap();
         move |input, options| child.communicate(Some(input).filter(|input| !input.is_empty()), options)
     });
+}
+
+/// The cap is for both outputs together.
+fn capped_together() {
+    let capped = CommunicateOptions::new().output_limit(CAP as u64);
+    let mut both = sh("head -c 60000 /dev/zero; head -c 60000 /dev/zero >&2");
+    both.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let carried = |error| match error {
+        Error::OutputLimitReached(captured) => captured.stdout.unwrap().len() + captured.stderr.unwrap().len(),
+        other => panic!("{other:?}"),
+    };
+
+    let mut child = both.spawn().unwrap();
+    assert_eq!(carried(cause(child.communicate_with(b"", &capped))), CAP);
+    let rest = child.communicate_with(b"", &capped).unwrap();
+    assert_eq!(rest.stdout.unwrap().len() + rest.stderr.unwrap().len(), 120_000 - CAP);
+
+    let mut child = both.spawn_hosted().unwrap();
+    assert_eq!(carried(cause(child.communicate(None, &capped))), CAP);
+    let rest = child.communicate(None, &capped).unwrap();
+    assert_eq!(rest.stdout.unwrap().len() + rest.stderr.unwrap().len(), 120_000 - CAP);
 }
 
 /// What a call without a cap has read before it timed out does not exceed the cap of the next one.

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use childproof_test_guests::piped;
+use childproof_test_guests::{piped, raw};
 
 fn main() {
     let mut child = piped("echo out; echo err >&2").spawn().unwrap();
@@ -17,6 +17,17 @@ fn main() {
     let mut child = piped("echo out; echo err >&2").spawn().unwrap();
     child.wait().unwrap();
     let output = child.communicate(b"").unwrap();
+    assert_eq!(
+        (output.stdout.unwrap(), output.stderr.unwrap()),
+        (b"out\n".to_vec(), b"err\n".to_vec())
+    );
+
+    let command = raw::sh("echo out; echo err >&2");
+    command.stdout(raw::StdoutTarget::Piped);
+    command.stderr(raw::StderrTarget::Piped);
+    let process = command.spawn().unwrap();
+    process.wait().unwrap();
+    let output = process.communicate(None, raw::DEFAULTS).unwrap();
     assert_eq!(
         (output.stdout.unwrap(), output.stderr.unwrap()),
         (b"out\n".to_vec(), b"err\n".to_vec())

@@ -18,9 +18,18 @@ fn main() {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    for mut command in [piped, second] {
-        let output = command.spawn().unwrap().wait_with_output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
+    let mut outputs: Vec<Vec<u8>> = [piped, second]
+        .iter_mut()
+        .map(|command| command.spawn().unwrap().wait_with_output().unwrap().stdout)
+        .collect();
+    // What another process reads as an output.
+    let mut reader = run_piped("cat").spawn().unwrap();
+    let mut third = sh(show);
+    third.stdout(reader.stdin.take().unwrap());
+    assert!(third.status().unwrap().success());
+    outputs.push(reader.wait_with_output().unwrap().stdout);
+    for output in outputs {
+        let text = String::from_utf8(output).unwrap();
         let flags: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("flags:")).collect();
         assert_eq!(flags.len(), 3, "{text}");
         for flag in flags {

@@ -30,6 +30,8 @@ fn main() {
     let set = [("A", "1"), ("MY_B", "x=y\n\"'$ü"), ("A", ""), ("A", "2")];
     assert_eq!(environment(&set), ["A=2", "FIXED=by the policy", "MY_B=x=y\n\"'$ü"]);
 
+    // What the policy fixes stays, also where it allows all names that begin so.
+    assert_eq!(environment(&[("FIX", "1")]), ["FIX=1", "FIXED=by the policy"]);
     assert_eq!(refused(run("cat").env("FIXED", "otherwise").spawn()), "env FIXED");
     assert_eq!(refused(run("cat").env("OTHER", "1").spawn()), "env OTHER");
     assert_eq!(refused(run("cat").env("NUMBER", "12a").spawn()), "env NUMBER");

@@ -1,6 +1,6 @@
 //! More than the system takes is an error that says so, and the host does not suffer.
 
-use childproof::Error;
+use childproof::{Command, Error};
 use childproof_test_guests::{cause, run, sh};
 
 fn main() {
@@ -20,6 +20,20 @@ fn main() {
     let mut many = sh("exit 0");
     many.envs((0..100_000).map(|index| (format!("KEY_{index}"), "value of some length to be sure")));
     assert_eq!(cause(many.spawn()), Error::ArgumentsTooLong);
+
+    // The host takes these. The system does not, with the stack that it was given.
+    let part = "x".repeat(64 << 10);
+    let large: Vec<Command> = (0..13)
+        .map(|_| {
+            let mut command = run("true");
+            assert_eq!(cause(command.args([&part; 80]).spawn()), Error::ArgumentsTooLong);
+            command
+        })
+        .collect();
+    // What the guest holds of such commands is bounded as a whole. Without them there is room again.
+    assert_eq!(cause(run("true").arg(&part).spawn()), Error::ArgumentsTooLong);
+    drop(large);
+    assert!(run("true").arg(&part).status().unwrap().success());
 
     let mut some = sh("exit 0");
     some.envs((0..1_000).map(|index| (format!("KEY_{index}"), "value")));

@@ -4,7 +4,7 @@ use std::fs;
 
 use childproof::{File, Stdio};
 use childproof_test_guests::raw::{self, Error, FileStream, StdinSource, StdoutTarget, preopens};
-use childproof_test_guests::{invalid, refused, run};
+use childproof_test_guests::{invalid, refused, run, sh};
 
 fn main() {
     fs::write("/data/file", "text").unwrap();
@@ -13,6 +13,11 @@ fn main() {
     assert_eq!(refused(run("cat").stderr(&read).spawn()), "stderr");
     let write = File::options().write(true).open("/data/file").unwrap();
     assert_eq!(refused(run("cat").stdin(&write).spawn()), "stdin");
+    assert_eq!(fs::read("/data/file").unwrap(), b"text");
+    // Nor more than the stream needs.
+    let both = File::options().read(true).write(true).open("/data/file").unwrap();
+    assert!(!sh("echo more >&0").stdin(&both).status().unwrap().success());
+    assert!(!sh("head -c 1 <&1 >&2").stdout(&both).status().unwrap().success());
     assert_eq!(fs::read("/data/file").unwrap(), b"text");
 
     let (data, _) = preopens::get_directories().pop().unwrap();

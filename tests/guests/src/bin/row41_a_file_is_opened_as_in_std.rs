@@ -22,7 +22,9 @@ fn main() {
     file.read_exact(&mut byte).unwrap();
     assert_eq!((&byte, file.stream_position().unwrap()), (b"7", 8));
     assert_eq!(file.seek(SeekFrom::Current(-6)).unwrap(), 2);
-    file.write_all(b"ab").unwrap();
+    file.write_all(b"a").unwrap();
+    file.write_all(b"b").unwrap();
+    assert_eq!(file.stream_position().unwrap(), 4);
     assert_eq!(fs::read("/data/new").unwrap(), b"01ab456789");
     assert_eq!(file.seek(SeekFrom::End(1)).unwrap(), 11);
     assert!(sh("printf x").stdout(&file).status().unwrap().success());
@@ -32,6 +34,8 @@ fn main() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
     assert_eq!(file.stream_position().unwrap(), 11, "a seek that fails moves nothing");
+    File::create("/data/new").unwrap();
+    assert_eq!(fs::read("/data/new").unwrap(), b"", "it is emptied");
 
     assert_eq!(File::open("/data/none").unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(File::open("/elsewhere/file").unwrap_err().kind(), ErrorKind::NotFound);

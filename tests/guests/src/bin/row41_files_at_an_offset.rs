@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 
 use childproof::{File, Stdio};
-use childproof_test_guests::{run, sh};
+use childproof_test_guests::{printed, run, sh};
 
 fn main() {
     fs::write("/data/digits", "0123456789").unwrap();
@@ -14,6 +14,13 @@ fn main() {
         let output = run("cat").stdin(&file).stdout(Stdio::piped()).output().unwrap();
         assert_eq!(output.stdout, b"456789");
     }
+    // Two processes at once do not move each other's, either.
+    printed("mkfifo gate");
+    let mut late = sh("read line < gate; exec cat");
+    let late = late.stdin(&file).stdout(Stdio::piped()).spawn().unwrap();
+    assert!(run("cat").stdin(&file).status().unwrap().success());
+    printed("echo > gate");
+    assert_eq!(late.wait_with_output().unwrap().stdout, b"456789");
     let mut rest = String::new();
     file.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "456789", "the guest's offset is its own");
