@@ -172,7 +172,7 @@ pub(crate) fn refusal(event: &AuditEvent) -> Option<String> {
 fn own_remedy(grant: &str, rule: &str) -> Option<String> {
     match rule {
         "limits" => Some(format!(
-            "to allow it, raise `live` or `spawns` under [limits], or under [grants.{}.limits] where they are set",
+            "to allow it, raise `live`, `held` or `spawns` under [limits], or under [grants.{}.limits] where they are set",
             toml_key(grant)
         )),
         "cwd" => Some("to allow it, give the directory with --dir".to_owned()),

@@ -10,7 +10,7 @@ use crate::bindings::childproof::process::types as wit;
 use crate::bindings::wasi::io::poll::{self, Pollable};
 use crate::clock::Deadline;
 use crate::error::{Captured, Error, checked};
-use crate::status::ExitStatus;
+use crate::status::{ExitStatus, Limit};
 use crate::stream::{Incoming, Outgoing, READ_LEN, Received};
 
 /// How long output is read after the process ended while another process holds its pipes, if nothing else was said.
@@ -213,14 +213,14 @@ impl Pump {
         }
         let end = end?;
         self.await_exit(process, timeout.as_ref())?;
-        let status = checked(process.wait())?;
+        let status = ExitStatus::from(checked(process.wait())?);
         self.close_stdin();
         let captured = self.captured();
         Ok(Communicated {
-            status: status.into(),
+            status,
             stdout: captured.stdout,
             stderr: captured.stderr,
-            complete: matches!(end, End::Streams),
+            complete: matches!(end, End::Streams) && status.limit() != Some(Limit::Output),
         })
     }
 

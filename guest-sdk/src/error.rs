@@ -97,6 +97,8 @@ fn quota_name(quota: &Quota) -> &'static str {
     match quota {
         Quota::LiveProcesses => "live processes",
         Quota::TotalSpawns => "spawns",
+        Quota::HeldProcesses => "processes held after their end",
+        Quota::HeldBytes => "bytes kept for calls of communicate",
     }
 }
 

@@ -13,8 +13,7 @@ use crate::error::checked;
 /// It is for a guest that leaves the bounds to its operator, or that has better things to do than to pump: where the guest
 /// says nothing, the policy's `capture` bounds what one call holds and its `drain` how long it goes on reading after the
 /// end of the process, and the guest is entered once, with all of the output. [`Child::communicate`] does the same work in
-/// the guest and obeys only the guest's own bounds. It is the faster of the two for large outputs, which it need not carry
-/// across the component boundary all at once.
+/// the guest, obeys only the guest's own bounds, and has the host hold no more than its pipes do.
 #[derive(Debug)]
 pub struct HostedChild {
     process: wit::Process,
@@ -34,7 +33,8 @@ impl HostedChild {
     /// [`Error::TimedOut`](crate::Error::TimedOut) or [`Error::OutputLimitReached`](crate::Error::OutputLimitReached),
     /// after which a further call, with no input, goes on where this one was;
     /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for an input that is given to such a call, or to a
-    /// process whose standard input is not piped; [`Error::StatusLost`](crate::Error::StatusLost); or
+    /// process whose standard input is not piped; [`Error::QuotaExceeded`](crate::Error::QuotaExceeded) when unfinished
+    /// calls for other processes left too much behind in the host; [`Error::StatusLost`](crate::Error::StatusLost); or
     /// [`Error::Other`](crate::Error::Other).
     pub fn communicate(&mut self, input: Option<&[u8]>, options: &CommunicateOptions) -> io::Result<Communicated> {
         let options = wit::CommunicateOptions {

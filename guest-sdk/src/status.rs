@@ -17,9 +17,9 @@ pub struct ExitStatus {
 }
 
 impl ExitStatus {
-    /// Whether the process exited with code 0.
+    /// Whether the process exited with code 0 and no limit of the host cut what it wrote.
     pub fn success(&self) -> bool {
-        self.code() == Some(0)
+        self.code() == Some(0) && self.limit().is_none()
     }
 
     /// The code the process exited with, or none if a signal ended it. 0 to 255 on POSIX; on Windows any 32 bits, which
@@ -44,7 +44,7 @@ impl ExitStatus {
         self.ended_by
     }
 
-    /// The limit of the host that ended the process, if one did.
+    /// The limit of the host that ended the process, or cut what it wrote, if one did.
     pub fn limit(&self) -> Option<Limit> {
         match self.ended_by {
             EndedBy::Limit(limit) => Some(limit),

@@ -99,7 +99,8 @@ impl<F: Fn(&AuditEvent) + Send + Sync> AuditSink for F {
     }
 }
 
-/// How many bytes of a guest's text an event repeats at most: a guest must not be able to fill the operator's disk.
+/// How many bytes of a guest's text an event repeats at most, so that no event is large. How many there are is bounded by
+/// how often the guest asks, which nothing bounds: a log that must not grow is rotated.
 const MOST_TEXT: usize = 4096;
 
 /// A text of the guest's, cut where it is too long.

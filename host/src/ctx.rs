@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::p2::{Budget, Streams};
 use crate::policy::{LoadError, LoadedPolicy};
 use crate::preopen::{Preopen, Preopens};
-use crate::process::{Process, Quotas, SpawnRequest};
+use crate::process::{Kept, Process, Quotas, SpawnRequest};
 
 /// Marks the host's data for [`HasData`], for embedders who call the generated `add_to_linker` functions themselves.
 pub struct Processes;
@@ -87,6 +87,7 @@ struct Shared {
     hook: Option<Box<dyn SpawnHook>>,
     audit: Audit,
     quotas: Quotas,
+    kept: Kept,
     next_id: AtomicU64,
     null: OnceLock<Arc<OwnedFd>>,
     streams: Streams,
@@ -154,6 +155,10 @@ impl ProcessCtx {
 
     pub(crate) fn quotas(&self) -> &Quotas {
         &self.0.quotas
+    }
+
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.0.kept
     }
 
     pub(crate) fn next_id(&self) -> u64 {
@@ -265,6 +270,7 @@ impl ProcessCtxBuilder {
             hook: self.hook,
             audit: Audit::new(self.sink),
             quotas: Quotas::default(),
+            kept: Kept::default(),
             next_id: AtomicU64::new(1),
             null: OnceLock::new(),
             streams: Streams::default(),

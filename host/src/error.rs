@@ -33,6 +33,10 @@ pub enum Quota {
     LiveProcesses,
     /// Processes started over the life of the guest.
     TotalSpawns,
+    /// Processes that the guest holds, ended or not.
+    HeldProcesses,
+    /// Bytes kept for calls of `communicate` that are to go on.
+    HeldBytes,
 }
 
 /// What was read from a process so far.
@@ -64,6 +68,8 @@ pub enum Error {
     #[error("{}", match .0 {
         Quota::LiveProcesses => "too many processes of this guest are alive",
         Quota::TotalSpawns => "this guest has started all the processes it may",
+        Quota::HeldProcesses => "this guest holds too many processes that ended, or streams of them",
+        Quota::HeldBytes => "too much is kept for this guest's calls of communicate that did not come to an end",
     })]
     QuotaExceeded(Quota),
     /// The program vanished after the policy was loaded.

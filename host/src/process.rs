@@ -22,6 +22,7 @@
 //! ```
 
 mod communicate;
+mod kept;
 mod live;
 mod meter;
 mod pipe;
@@ -41,13 +42,16 @@ pub use pipe::{PipeReader, PipeWriter, READ_CHUNK};
 pub use request::{Directory, FileStream, PipeSlot, SpawnRequest, Stderr, Stdin, Stdout};
 pub use status::{EndedBy, ExitStatus, Limit, Stopped, StoppedBy, Termination, Usage};
 
+pub(crate) use kept::Kept;
 pub(crate) use live::Live;
 pub(crate) use quota::Quotas;
-pub(crate) use spawn::spawn;
+pub(crate) use spawn::{refuse_too_long, spawn};
 
 use crate::error::{Error, FOR_EVER};
-use crate::policy::LoadedGrant;
+use crate::policy::{LoadedGrant, Refusal};
 use communicate::Communication;
+use meter::Meter;
+use quota::Held;
 
 /// How long [`Process::close`] waits for a killed process to be gone. Only one that sleeps inside the kernel, on a disk
 /// that does not answer, takes longer than a moment.
@@ -59,6 +63,26 @@ pub(crate) struct Pipes {
     pub(crate) stdin: Option<PipeWriter>,
     pub(crate) stdout: Option<PipeReader>,
     pub(crate) stderr: Option<PipeReader>,
+}
+
+impl Pipes {
+    /// What counts the bytes of both outputs.
+    fn meter(&self, limit: u64) -> Meter {
+        let outputs = [&self.stdout, &self.stderr].into_iter().flatten();
+        Meter::new(limit, outputs.map(PipeReader::downgrade).collect())
+    }
+
+    fn attach(&mut self, meter: Option<&Arc<Meter>>, held: &Arc<Held>) {
+        if let Some(stdin) = &mut self.stdin {
+            stdin.hold(held.clone());
+        }
+        for output in [&mut self.stdout, &mut self.stderr].into_iter().flatten() {
+            output.hold(held.clone());
+            if let Some(meter) = meter {
+                output.set_meter(meter.clone());
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -78,16 +102,18 @@ pub struct Process {
     live: Arc<Live>,
     stdio: Mutex<Stdio>,
     grant: Arc<LoadedGrant>,
+    kept: Kept,
     capture: u64,
     drain: Duration,
 }
 
 impl Process {
-    fn new(live: Arc<Live>, pipes: Pipes, grant: Arc<LoadedGrant>, capture: u64, drain: Duration) -> Self {
+    fn new(live: Arc<Live>, pipes: Pipes, grant: Arc<LoadedGrant>, kept: Kept, capture: u64, drain: Duration) -> Self {
         Self {
             live,
             stdio: Mutex::new(Stdio::Untouched(pipes)),
             grant,
+            kept,
             capture,
             drain,
         }
@@ -164,7 +190,10 @@ impl Process {
         if matches!(signal, Signal::Other(_)) {
             return Err(Error::unsupported("signal", "a signal without a name cannot be sent"));
         }
-        self.check_signal(signal)?;
+        self.grant.check_signal(signal).map_err(|refusal| {
+            self.live.refused_signal(&refusal);
+            refused(refusal)
+        })?;
         self.live.signal(signal)
     }
 
@@ -206,8 +235,12 @@ impl Process {
                 by: StoppedBy::AlreadyEnded,
             });
         }
-        match self.terminate() {
-            Ok(()) => {
+        let asked = match self.grant.check_signal(Signal::Term) {
+            Ok(()) => self.live.signal(Signal::Term),
+            Err(refusal) => Err(refused(refusal)),
+        };
+        match asked {
+            Ok(()) | Err(Error::NoSuchProcess) => {
                 if let Ok(status) = tokio::time::timeout(grace.min(FOR_EVER), self.wait()).await {
                     return Ok(Stopped {
                         status: status?,
@@ -241,7 +274,8 @@ impl Process {
     ///
     /// [`Error::TimedOut`] and [`Error::OutputLimitReached`], after which a further call with no input goes on where this
     /// one was; [`Error::InvalidArgument`] for input that nobody can read, or that is given to such a further call;
-    /// [`Error::StatusLost`] and [`Error::Other`].
+    /// [`Error::QuotaExceeded`], before anything is done, when such calls for other processes of the guest left more than
+    /// 64 MiB behind; [`Error::StatusLost`] and [`Error::Other`].
     ///
     /// # Cancel safety
     ///
@@ -257,12 +291,10 @@ impl Process {
             let _ = tokio::time::timeout(CLOSE_PATIENCE, self.wait()).await;
         }
     }
+}
 
-    fn check_signal(&self, signal: Signal) -> Result<(), Error> {
-        self.grant
-            .check_signal(signal)
-            .map_err(|refusal| Error::refused(refusal.field.to_string(), refusal.message))
-    }
+fn refused(refusal: Refusal) -> Error {
+    Error::refused(refusal.field.to_string(), refusal.message)
 }
 
 impl Drop for Process {

@@ -25,6 +25,8 @@ pub struct Command {
     pub(super) request: SpawnRequest,
     size: usize,
     too_long: bool,
+    /// The same for its environment, which can be emptied.
+    env_too_long: bool,
     budget: Budget,
 }
 
@@ -40,26 +42,27 @@ impl Command {
             request: SpawnRequest::default(),
             size: 0,
             too_long: false,
+            env_too_long: false,
             budget,
         };
-        if command.take(program.len()) {
-            command.request.program = program;
+        match command.take(program.len()) {
+            true => command.request.program = program,
+            false => command.too_long = true,
         }
         command
     }
 
     /// Whether more was given to it than any system takes.
     pub(super) fn is_too_long(&self) -> bool {
-        self.too_long
+        self.too_long || self.env_too_long
     }
 
-    /// Makes room for a string, if there is room. Where there is none the command cannot be spawned.
+    /// Makes room for a string, if there is room.
     fn take(&mut self, bytes: usize) -> bool {
         let cost = bytes.saturating_add(EACH);
         let of_all = self.budget.0.fetch_add(cost, Ordering::Relaxed).saturating_add(cost);
         if self.size.saturating_add(cost) > MOST || of_all > MOST_OF_ALL {
             self.budget.0.fetch_sub(cost, Ordering::Relaxed);
-            self.too_long = true;
             return false;
         }
         self.size += cost;
@@ -74,8 +77,9 @@ impl Command {
     }
 
     pub(super) fn arg(&mut self, argument: String) {
-        if self.take(argument.len()) {
-            self.request.args.push(argument);
+        match self.take(argument.len()) {
+            true => self.request.args.push(argument),
+            false => self.too_long = true,
         }
     }
 
@@ -83,14 +87,16 @@ impl Command {
         if let Some(before) = self.request.argv0.take() {
             self.give_back(before.len());
         }
-        if self.take(name.len()) {
-            self.request.argv0 = Some(name);
+        match self.take(name.len()) {
+            true => self.request.argv0 = Some(name),
+            false => self.too_long = true,
         }
     }
 
     pub(super) fn env(&mut self, key: String, value: String) {
-        if self.take(key.len().saturating_add(value.len())) {
-            self.request.env.push((key, value));
+        match self.take(key.len().saturating_add(value.len())) {
+            true => self.request.env.push((key, value)),
+            false => self.env_too_long = true,
         }
     }
 
@@ -98,14 +104,16 @@ impl Command {
         for (key, value) in std::mem::take(&mut self.request.env) {
             self.give_back(key.len().saturating_add(value.len()));
         }
+        self.env_too_long = false;
     }
 
     pub(super) fn cwd(&mut self, directory: Directory) {
         if let Some(before) = self.request.cwd.take() {
             self.give_back(before.path.map_or(0, |path| path.len()));
         }
-        if self.take(directory.path.as_ref().map_or(0, String::len)) {
-            self.request.cwd = Some(directory);
+        match self.take(directory.path.as_ref().map_or(0, String::len)) {
+            true => self.request.cwd = Some(directory),
+            false => self.too_long = true,
         }
     }
 }

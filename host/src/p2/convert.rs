@@ -43,6 +43,8 @@ macro_rules! conversions {
                     Error::Unsupported(problem) => Self::Unsupported(problem.into()),
                     Error::QuotaExceeded(Quota::LiveProcesses) => Self::QuotaExceeded(wit::Quota::LiveProcesses),
                     Error::QuotaExceeded(Quota::TotalSpawns) => Self::QuotaExceeded(wit::Quota::TotalSpawns),
+                    Error::QuotaExceeded(Quota::HeldProcesses) => Self::QuotaExceeded(wit::Quota::HeldProcesses),
+                    Error::QuotaExceeded(Quota::HeldBytes) => Self::QuotaExceeded(wit::Quota::HeldBytes),
                     Error::ProgramNotFound => Self::ProgramNotFound,
                     Error::InterpreterNotFound => Self::InterpreterNotFound,
                     Error::NotExecutable => Self::NotExecutable,

@@ -11,7 +11,7 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, Pollable, 
 use super::Command;
 use crate::ctx::ProcessCtxView;
 use crate::error::Error;
-use crate::process::{Directory, FileStream, Live, Process, Stderr, Stdin, Stdout};
+use crate::process::{Directory, FileStream, Live, Process, Stderr, Stdin, Stdout, refuse_too_long};
 
 /// Where an output of a command goes, whichever set of bindings it comes from.
 pub(super) enum Target {
@@ -150,7 +150,7 @@ impl ProcessCtxView<'_> {
     ) -> Result<std::result::Result<Resource<Process>, Error>> {
         let command = self.table.get(command)?;
         let spawned = if command.is_too_long() {
-            Err(Error::ArgumentsTooLong)
+            Err(refuse_too_long(self.ctx, &command.request))
         } else {
             self.ctx.spawn(&command.request)
         };

@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// Bounds on what processes may use up. Each is optional; none sets no bound of the policy.
 ///
 /// Limits stand in two places: those of a grant bound the processes of that grant, those of the policy bound the processes
-/// of the guest. [`live`](Self::live) and [`spawns`](Self::spawns) are *counts*: they are kept once per grant and once per
+/// of the guest. [`live`](Self::live), [`held`](Self::held) and [`spawns`](Self::spawns) are *counts*: they are kept once per grant and once per
 /// guest, and both must allow a spawn. All others bound *one process*, and there the stricter of the two holds.
 ///
 /// ```
@@ -30,13 +30,17 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Processes alive at the same time. Default for a guest: 256.
+    /// Processes alive at the same time. What they start themselves does not count. Default for a guest: 256.
     pub live: Option<u64>,
+    /// Processes that the guest holds at the same time, ended or not: one counts until its handle and its streams are
+    /// dropped. It is never less than [`live`](Self::live). Default for a guest: 1024.
+    pub held: Option<u64>,
     /// Processes started over the life of the guest. Default: no bound.
     pub spawns: Option<u64>,
-    /// Wall time a process may live. Default: no bound.
+    /// Wall time a process may live, and what it leaves behind in its process group. Default: no bound.
     pub wall: Option<Duration>,
-    /// Bytes a process may write to its piped stdout and stderr together. Default: no bound.
+    /// Bytes a process may write to its piped stdout and stderr together. What it writes to another process does not pass
+    /// the host and does not count. Default: no bound.
     pub output: Option<u64>,
     /// Bytes of output that one call of `communicate` may hold. Default: 64 MiB.
     pub capture: Option<u64>,
@@ -59,11 +63,12 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What holds where neither a grant nor the policy says otherwise: 256 live processes in a guest, 64 MiB in one call
-    /// of `communicate`, one second to drain. The rest is not bounded.
+    /// What holds where neither a grant nor the policy says otherwise: 256 live and 1024 held processes in a guest, 64 MiB
+    /// in one call of `communicate`, one second to drain. The rest is not bounded.
     pub fn defaults() -> Limits {
         Limits {
             live: Some(256),
+            held: Some(1024),
             capture: Some(64 * MIB),
             drain: Some(Duration::from_secs(1)),
             ..Limits::default()
@@ -89,6 +94,7 @@ impl Limits {
     fn combine(&self, other: &Limits, with: impl Combine) -> Limits {
         Limits {
             live: with.of(self.live, other.live),
+            held: with.of(self.held, other.held),
             spawns: with.of(self.spawns, other.spawns),
             wall: with.of(self.wall, other.wall),
             output: with.of(self.output, other.output),
@@ -103,11 +109,12 @@ impl Limits {
     }
 
     /// Each field by name, durations in nanoseconds.
-    pub(super) fn fields(&self) -> [(&'static str, Option<u128>); 11] {
+    pub(super) fn fields(&self) -> [(&'static str, Option<u128>); 12] {
         let count = |value: Option<u64>| value.map(u128::from);
         let time = |value: Option<Duration>| value.map(|time| time.as_nanos());
         [
             ("live", count(self.live)),
+            ("held", count(self.held)),
             ("spawns", count(self.spawns)),
             ("wall", time(self.wall)),
             ("output", count(self.output)),
@@ -152,6 +159,7 @@ impl Limits {
 fn sane(name: &str) -> (u128, &'static str, u128) {
     match name {
         "live" => (1, "no process could start", MOST_PROCESSES),
+        "held" => (1, "no process could start", 1 << 60),
         "spawns" => (1, "no process could start", 1 << 60),
         "wall" => (1_000_000, "a process needs at least 1ms to start", LONGEST.as_nanos()),
         "output" => (1, "a process would be killed at its first byte", MOST_BYTES),

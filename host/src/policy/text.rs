@@ -78,6 +78,7 @@ const GRANT_KEYS: &[&str] = &[
 ];
 const LIMIT_KEYS: &[&str] = &[
     "live",
+    "held",
     "spawns",
     "wall",
     "output",
@@ -445,6 +446,7 @@ impl Reader<'_> {
             let place = format!("{at}.{}", key.get_ref());
             match key.get_ref().as_ref() {
                 "live" => limits.live = Some(self.whole(value, &place)?),
+                "held" => limits.held = Some(self.whole(value, &place)?),
                 "spawns" => limits.spawns = Some(self.whole(value, &place)?),
                 "open_files" => limits.open_files = Some(self.whole(value, &place)?),
                 "processes" => limits.processes = Some(self.whole(value, &place)?),

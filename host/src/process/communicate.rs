@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::kept::Share;
 use super::pipe::{PipeReader, PipeWriter, READ_CHUNK};
 use super::status::ExitStatus;
 use super::{Pipes, Process, Stdio};
-use crate::error::{Captured, Error, FOR_EVER};
+use crate::error::{Captured, Error, FOR_EVER, Quota};
 
 /// How many steps the pump takes before timers and other tasks have their turn. It is more than it takes to empty the
 /// largest pipe, so that what is in the pipes when a process ends is read even with no time to drain them.
@@ -37,7 +38,7 @@ pub struct Output {
     pub stdout: Option<Vec<u8>>,
     /// All of its standard error; none if that was not piped, or was taken.
     pub stderr: Option<Vec<u8>>,
-    /// Whether both streams were read to their ends.
+    /// Whether both streams were read to their ends, which the limit of output may have prevented.
     pub complete: bool,
 }
 
@@ -58,6 +59,13 @@ impl Input {
 
     fn spent(&mut self) -> &mut [u8] {
         self.bytes.get_mut(self.received..self.sent).unwrap_or_default()
+    }
+
+    /// Lets go of the memory behind what was received: all is sent, or nobody reads it.
+    fn let_go(&mut self) {
+        self.sent = self.received;
+        self.bytes.truncate(self.received);
+        self.bytes.shrink_to_fit();
     }
 
     /// The output that was received here, followed by `rest`.
@@ -91,6 +99,7 @@ struct Receiving {
 /// The state of a conversation, kept between calls so that none of them loses anything.
 #[derive(Debug)]
 pub(crate) struct Communication {
+    share: Share,
     stdin: Option<PipeWriter>,
     input: Input,
     stdout: Option<Receiving>,
@@ -108,13 +117,14 @@ enum Step {
 }
 
 impl Communication {
-    fn new(pipes: Pipes, input: Option<Vec<u8>>) -> Self {
+    fn new(share: Share, pipes: Pipes, input: Option<Vec<u8>>) -> Self {
         let receiving = |pipe: PipeReader| Receiving {
             pipe: Some(pipe),
             received: Vec::new(),
             surplus: Vec::new(),
         };
         Self {
+            share,
             // Without input the pipe is dropped here, which closes it.
             stdin: pipes
                 .stdin
@@ -140,6 +150,16 @@ impl Communication {
             .into_iter()
             .flatten()
             .any(|stream| stream.pipe.is_some())
+    }
+
+    /// A call has ended: lets go of the input that no further call needs, and counts what is left.
+    fn rest(&mut self) {
+        if self.stdin.is_none() {
+            self.input.let_go();
+        }
+        let outputs = [&self.stdout, &self.stderr].into_iter().flatten();
+        let received: usize = outputs.map(|stream| stream.received.len()).sum();
+        self.share.set(self.input.bytes.len().saturating_add(received));
     }
 
     /// Writes once and reads once from each stream.
@@ -274,6 +294,11 @@ impl Receiving {
                 Ok(Step::Progress)
             }
             Poll::Ready(Ok(_)) => Ok(Step::Progress),
+            // The process's limit of output is reached: that ends the stream, and the answer is not complete.
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::FileTooLarge => {
+                self.pipe = None;
+                Ok(Step::Progress)
+            }
             Poll::Ready(Err(error)) => Err(error),
         }
     }
@@ -299,7 +324,11 @@ impl<'a> Turn<'a> {
             Stdio::Untouched(Pipes { stdin: None, .. }) if input.is_some() => {
                 return Err(Error::invalid("input", "standard input is not piped, or was taken"));
             }
-            Stdio::Untouched(pipes) => Box::new(Communication::new(std::mem::take(pipes), input)),
+            Stdio::Untouched(_) if process.kept.is_full() => return Err(Error::QuotaExceeded(Quota::HeldBytes)),
+            Stdio::Untouched(pipes) => {
+                let share = process.kept.share();
+                Box::new(Communication::new(share, std::mem::take(pipes), input))
+            }
             Stdio::Communicating(_) => match std::mem::replace(&mut *stdio, Stdio::Busy) {
                 Stdio::Communicating(communication) => communication,
                 Stdio::Untouched(_) | Stdio::Busy => {
@@ -318,7 +347,8 @@ impl<'a> Turn<'a> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if let Some(communication) = self.communication.take() {
+        if let Some(mut communication) = self.communication.take() {
+            communication.rest();
             *self.process.stdio() = Stdio::Communicating(communication);
         }
     }
@@ -362,7 +392,7 @@ pub(super) async fn communicate(
     };
     match talked {
         Ok(status) => {
-            let complete = !communication.is_open();
+            let complete = !communication.is_open() && !process.live.output_is_cut();
             let Captured { stdout, stderr } = communication.hand_over(u64::MAX);
             Ok(Output {
                 status,

@@ -7,11 +7,13 @@ use childproof_launch::{Child, Exit, Signal, SignalError, WaitError};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
+use super::meter::Meter;
 use super::pipe::LargePipe;
-use super::quota::Place;
+use super::quota::{Held, Place};
 use super::status::{EndedBy, ExitStatus, Limit, Termination, Usage};
 use crate::audit::{Audit, AuditEvent};
 use crate::error::{Error, FOR_EVER};
+use crate::policy::Refusal;
 
 /// The limits that the kernel enforces with a signal, kept to say afterwards that it was they.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,7 +30,9 @@ pub(crate) struct Started {
     pub(crate) child: Child,
     pub(crate) kernel_limits: KernelLimits,
     pub(crate) large_pipes: Vec<LargePipe>,
+    pub(crate) meter: Option<Arc<Meter>>,
     pub(crate) place: Place,
+    pub(crate) held: Arc<Held>,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +46,7 @@ struct State {
     sent: Vec<Signal>,
     /// Its place among the live processes of its guest.
     place: Option<Place>,
+    /// Kills the tree when its time is over, whether the process itself has ended by then or not.
     timer: Option<AbortHandle>,
 }
 
@@ -50,11 +55,13 @@ pub(crate) struct Live {
     pub(crate) grant: String,
     child: Child,
     kernel_limits: KernelLimits,
+    meter: Option<Arc<Meter>>,
     audit: Audit,
     /// The runtime the process was started in, which may not be at hand where it is dropped.
     runtime: Handle,
     /// What the process holds of the host's, for as long as it lives.
     _large_pipes: Vec<LargePipe>,
+    _held: Arc<Held>,
     state: Mutex<State>,
 }
 
@@ -73,16 +80,22 @@ impl Live {
             place: Some(started.place),
             ..State::default()
         };
-        Arc::new(Self {
+        let live = Arc::new(Self {
             id: started.id,
             grant: started.grant,
             child: started.child,
             kernel_limits: started.kernel_limits,
+            meter: started.meter,
             audit,
             runtime,
             _large_pipes: started.large_pipes,
+            _held: started.held,
             state: Mutex::new(state),
-        })
+        });
+        if let Some(meter) = &live.meter {
+            meter.watch(Arc::downgrade(&live));
+        }
+        live
     }
 
     /// Kills the tree once `after` is over.
@@ -100,17 +113,34 @@ impl Live {
 
     /// Kills the tree because of a limit of the host.
     pub(crate) fn end_by_limit(&self, limit: Limit) {
-        // It may have ended, of something else, and nobody has looked yet.
-        if !matches!(self.try_wait(), Ok(None)) {
-            return;
-        }
-        {
+        // It may have ended, of something else, and nobody has looked yet. What it left behind ends all the same.
+        if matches!(self.try_wait(), Ok(None)) {
             let mut state = self.state();
             if !state.sent.contains(&Signal::Kill) {
                 state.limit.get_or_insert(limit);
             }
         }
         self.report(self.kill_tree());
+    }
+
+    /// Whether its status says, or will say, that it was ended by this limit.
+    pub(crate) fn is_ended_by(&self, limit: Limit) -> bool {
+        let state = self.state();
+        match &state.ended {
+            Some(ended) => matches!(ended, Ok(status) if status.ended_by == EndedBy::Limit(limit)),
+            None => state.limit == Some(limit),
+        }
+    }
+
+    /// Whether it wrote more than it may and not all of that can be read.
+    pub(crate) fn output_is_cut(&self) -> bool {
+        self.meter.as_ref().is_some_and(|meter| meter.is_exceeded())
+    }
+
+    /// Tells the operator of a signal that was refused.
+    pub(crate) fn refused_signal(&self, refusal: &Refusal) {
+        self.audit
+            .record(&AuditEvent::refused_by_policy(&self.grant, &[], refusal));
     }
 
     pub(crate) async fn wait(&self) -> Result<ExitStatus, Error> {
@@ -224,9 +254,6 @@ impl Live {
                 Err(other) => return Err(Error::Other(format!("wait: {other}"))),
             };
             state.ended = Some(answer.clone());
-            if let Some(timer) = state.timer.take() {
-                timer.abort();
-            }
             let event = AuditEvent::ended(self.id, &self.grant, answer.as_ref().ok(), state.usage.as_ref());
             (event, answer, state.place.take())
         };
@@ -243,6 +270,12 @@ impl Live {
         let ended_by = match termination {
             Termination::Exited(_) => EndedBy::Itself,
             Termination::Signaled(signal) => self.who_sent(state, signal),
+        };
+        // A short program may have ended before anybody read how much it wrote.
+        let is_cut = || self.meter.as_ref().is_some_and(|meter| meter.is_exceeded_unread());
+        let ended_by = match ended_by {
+            EndedBy::Itself if is_cut() => EndedBy::Limit(Limit::Output),
+            other => other,
         };
         ExitStatus { termination, ended_by }
     }

@@ -1,8 +1,11 @@
 //! The bound on how many bytes a process may write to its piped output.
 
-use std::sync::OnceLock;
-use std::sync::Weak;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{OnceLock, Weak};
+
+use rustix::io::ioctl_fionread;
+use tokio::net::unix::pipe;
 
 use super::live::Live;
 use super::status::Limit;
@@ -12,14 +15,16 @@ use super::status::Limit;
 pub(crate) struct Meter {
     limit: u64,
     used: AtomicU64,
+    pipes: Vec<Weak<pipe::Receiver>>,
     process: OnceLock<Weak<Live>>,
 }
 
 impl Meter {
-    pub(crate) fn new(limit: u64) -> Self {
+    pub(crate) fn new(limit: u64, pipes: Vec<Weak<pipe::Receiver>>) -> Self {
         Self {
             limit,
             used: AtomicU64::new(0),
+            pipes,
             process: OnceLock::new(),
         }
     }
@@ -28,6 +33,33 @@ impl Meter {
     pub(crate) fn watch(&self, process: Weak<Live>) {
         // There is one process to a meter, so this is the first call.
         let _ = self.process.set(process);
+    }
+
+    /// Whether more was read than the process may write.
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.used.load(Ordering::Relaxed) > self.limit
+    }
+
+    /// The same, with what is in the pipes and was not read yet.
+    pub(crate) fn is_exceeded_unread(&self) -> bool {
+        // Before the pipes are looked at: what is read meanwhile must not count twice.
+        let used = self.used.load(Ordering::Acquire);
+        let unread = self.pipes.iter().filter_map(Weak::upgrade);
+        let unread: u64 = unread.map(|pipe| ioctl_fionread(&*pipe).unwrap_or(0)).sum();
+        used.saturating_add(unread) > self.limit
+    }
+
+    /// What a read answers once the limit is exceeded: the end, where the status of the process says why; else an error,
+    /// for the process had ended before, and what it left behind wrote on.
+    pub(crate) fn end(&self) -> io::Result<usize> {
+        let process = self.process.get().and_then(Weak::upgrade);
+        match process.is_some_and(|process| process.is_ended_by(Limit::Output)) {
+            true => Ok(0),
+            false => Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "more was written than the limit of output allows, after the process had ended",
+            )),
+        }
     }
 
     fn left(&self) -> u64 {
@@ -42,16 +74,19 @@ impl Meter {
     }
 
     /// Counts `read` bytes and answers how many of them the reader may have.
-    pub(crate) fn count(&self, read: usize) -> usize {
+    pub(crate) fn count(&self, read: usize) -> io::Result<usize> {
         let left = self.left();
-        self.used.fetch_add(read as u64, Ordering::Relaxed);
+        self.used.fetch_add(read as u64, Ordering::Release);
         if read as u64 <= left {
-            return read;
+            return Ok(read);
         }
         if let Some(process) = self.process.get().and_then(Weak::upgrade) {
             process.end_by_limit(Limit::Output);
         }
-        // `left` is smaller than a `usize` here.
-        left as usize
+        // It is smaller than a `usize` here.
+        match left as usize {
+            0 => self.end(),
+            left => Ok(left),
+        }
     }
 }

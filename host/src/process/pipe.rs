@@ -4,8 +4,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
@@ -15,6 +15,7 @@ use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use tokio::net::unix::pipe;
 
 use super::meter::Meter;
+use super::quota::Held;
 
 /// How many bytes one read takes at most.
 pub const READ_CHUNK: usize = 64 * 1024;
@@ -53,9 +54,10 @@ impl Drop for LargePipe {
 /// The reading end of a pipe a process writes to.
 #[derive(Debug)]
 pub struct PipeReader {
-    pipe: pipe::Receiver,
+    pipe: Arc<pipe::Receiver>,
     meter: Option<Arc<Meter>>,
     large: Option<LargePipe>,
+    held: Option<Arc<Held>>,
 }
 
 /// The writing end of a pipe a process reads from.
@@ -63,6 +65,7 @@ pub struct PipeReader {
 pub struct PipeWriter {
     pipe: pipe::Sender,
     large: Option<LargePipe>,
+    held: Option<Arc<Held>>,
 }
 
 /// A pipe that a process will write to, and the end to give it.
@@ -73,9 +76,10 @@ pub(crate) fn from_process() -> io::Result<(PipeReader, OwnedFd)> {
     let pipe = pipe::Receiver::from_owned_fd_unchecked(read)?;
     Ok((
         PipeReader {
-            pipe,
+            pipe: Arc::new(pipe),
             meter: None,
             large,
+            held: None,
         },
         write,
     ))
@@ -87,7 +91,12 @@ pub(crate) fn to_process() -> io::Result<(PipeWriter, OwnedFd)> {
     let large = LargePipe::enlarge(&write);
     set_nonblocking(write.as_fd(), true)?;
     let pipe = pipe::Sender::from_owned_fd_unchecked(write)?;
-    Ok((PipeWriter { pipe, large }, read))
+    let writer = PipeWriter {
+        pipe,
+        large,
+        held: None,
+    };
+    Ok((writer, read))
 }
 
 /// Makes one end of a pipe non-blocking, or blocking again. The two ends share nothing but the buffer, so the host's end
@@ -102,17 +111,32 @@ impl PipeReader {
         self.meter = Some(meter);
     }
 
+    /// The pipe, for whoever only looks at it.
+    pub(crate) fn downgrade(&self) -> Weak<pipe::Receiver> {
+        Arc::downgrade(&self.pipe)
+    }
+
+    /// Has the pipe count among what the guest holds.
+    pub(crate) fn hold(&mut self, held: Arc<Held>) {
+        self.held = Some(held);
+    }
+
     /// Reads what is there, at most `limit` bytes, onto the end of `buffer`. `Ok(0)` is the end of the stream;
     /// `WouldBlock` says that nothing is there now.
     ///
     /// # Errors
     ///
-    /// Those of read(2).
+    /// Those of read(2). `FileTooLarge` once the process's limit of output is read, where the process had ended and its
+    /// status does not say so.
     pub fn try_read(&self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
         if limit == 0 {
             return Ok(0);
         }
-        let allowed = self.meter.as_ref().map_or(limit, |meter| meter.allowance(limit));
+        let allowed = match &self.meter {
+            Some(meter) if meter.is_exceeded() => return meter.end(),
+            Some(meter) => meter.allowance(limit),
+            None => limit,
+        };
         let before = buffer.len();
         buffer.reserve(allowed.min(READ_CHUNK));
         let read = loop {
@@ -123,29 +147,30 @@ impl PipeReader {
                 done => break done?,
             }
         };
-        let kept = self.meter.as_ref().map_or(read, |meter| meter.count(read));
-        buffer.truncate(before + kept);
-        Ok(kept)
+        let kept = self.meter.as_ref().map_or(Ok(read), |meter| meter.count(read));
+        buffer.truncate(before + *kept.as_ref().unwrap_or(&0));
+        kept
     }
 
     /// Reads what is there into `bytes`, which is not empty, with a wake-up when there is something to read.
     pub(crate) fn poll_fill(&self, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
-        let allowed = self
-            .meter
-            .as_ref()
-            .map_or(bytes.len(), |meter| meter.allowance(bytes.len()));
+        let allowed = match &self.meter {
+            Some(meter) if meter.is_exceeded() => return Poll::Ready(meter.end()),
+            Some(meter) => meter.allowance(bytes.len()),
+            None => bytes.len(),
+        };
         let bytes = bytes.get_mut(..allowed).unwrap_or_default();
         loop {
             let read = match self.pipe.try_read(bytes) {
                 // The reactor may not have heard yet of what is in the pipe.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    rustix::io::read(&self.pipe, &mut *bytes).map_err(io::Error::from)
+                    rustix::io::read(&*self.pipe, &mut *bytes).map_err(io::Error::from)
                 }
                 done => done,
             };
             match read {
                 Ok(read) => {
-                    return Poll::Ready(Ok(self.meter.as_ref().map_or(read, |meter| meter.count(read))));
+                    return Poll::Ready(self.meter.as_ref().map_or(Ok(read), |meter| meter.count(read)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -159,11 +184,11 @@ impl PipeReader {
     /// Asks the kernel, whatever the reactor has heard.
     fn read_now(&self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
         if buffer.capacity() - buffer.len() <= limit {
-            return Ok(rustix::io::read(&self.pipe, spare_capacity(buffer))?);
+            return Ok(rustix::io::read(&*self.pipe, spare_capacity(buffer))?);
         }
         // The buffer has more room than may be filled.
         let mut bounded = Vec::with_capacity(limit.min(READ_CHUNK));
-        let read = rustix::io::read(&self.pipe, spare_capacity(&mut bounded))?;
+        let read = rustix::io::read(&*self.pipe, spare_capacity(&mut bounded))?;
         buffer.append(&mut bounded);
         Ok(read)
     }
@@ -209,6 +234,11 @@ impl PipeReader {
 }
 
 impl PipeWriter {
+    /// Has the pipe count among what the guest holds.
+    pub(crate) fn hold(&mut self, held: Arc<Held>) {
+        self.held = Some(held);
+    }
+
     /// Writes what the pipe takes now. `WouldBlock` says that it is full.
     ///
     /// # Errors

@@ -9,12 +9,14 @@ use crate::error::Quota;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bound {
     pub(crate) live: Option<u64>,
+    pub(crate) held: Option<u64>,
     pub(crate) spawns: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     live: u64,
+    held: u64,
     spawns: u64,
 }
 
@@ -25,6 +27,9 @@ impl Count {
         }
         if bound.live.is_some_and(|most| self.live >= most) {
             return Err(Quota::LiveProcesses);
+        }
+        if bound.held.is_some_and(|most| self.held >= most) {
+            return Err(Quota::HeldProcesses);
         }
         Ok(())
     }
@@ -41,20 +46,26 @@ struct Counts {
 pub(crate) struct Quotas(Arc<Mutex<Counts>>);
 
 impl Quotas {
-    /// Takes a place for one process, if there is one left for the guest and for the grant.
-    pub(crate) fn take(&self, guest: Bound, grant: &str, of_grant: Bound) -> Result<Place, Quota> {
+    /// Takes the places of one process, if there are some left for the guest and for the grant.
+    pub(crate) fn take(&self, guest: Bound, grant: &str, of_grant: Bound) -> Result<(Place, Held), Quota> {
         let mut counts = self.lock();
         counts.guest.check(guest)?;
         counts.grants.get(grant).copied().unwrap_or_default().check(of_grant)?;
         counts.each(grant, |count| {
             count.live = count.live.saturating_add(1);
+            count.held = count.held.saturating_add(1);
             count.spawns = count.spawns.saturating_add(1);
         });
-        Ok(Place {
+        let place = Place {
             quotas: self.clone(),
             grant: grant.to_owned(),
             started: false,
-        })
+        };
+        let held = Held {
+            quotas: self.clone(),
+            grant: grant.to_owned(),
+        };
+        Ok((place, held))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
@@ -70,7 +81,7 @@ impl Counts {
     }
 }
 
-/// The place of one process. Dropping it makes room for another.
+/// The place of one process among the live ones. Dropping it makes room for another.
 #[derive(Debug)]
 pub(crate) struct Place {
     quotas: Quotas,
@@ -97,26 +108,36 @@ impl Drop for Place {
     }
 }
 
+/// The place of one process among those that the guest holds in some way. Dropping it makes room for another.
+#[derive(Debug)]
+pub(crate) struct Held {
+    quotas: Quotas,
+    grant: String,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.quotas.lock().each(&self.grant, |count| {
+            count.held = count.held.saturating_sub(1);
+        });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TWO: Bound = Bound {
-        live: Some(2),
-        spawns: None,
-    };
     const FREE: Bound = Bound {
         live: None,
+        held: None,
         spawns: None,
     };
+    const TWO: Bound = Bound { live: Some(2), ..FREE };
 
     #[test]
     fn the_stricter_of_guest_and_grant_holds() {
         let quotas = Quotas::default();
-        let one = Bound {
-            live: Some(1),
-            spawns: None,
-        };
+        let one = Bound { live: Some(1), ..FREE };
         let first = quotas.take(TWO, "a", one).unwrap();
         assert_eq!(quotas.take(TWO, "a", one).unwrap_err(), Quota::LiveProcesses);
         let second = quotas.take(TWO, "b", one).unwrap();
@@ -129,13 +150,24 @@ mod tests {
     fn a_spawn_that_failed_does_not_count() {
         let quotas = Quotas::default();
         let once = Bound {
-            live: None,
             spawns: Some(1),
+            ..FREE
         };
         drop(quotas.take(once, "a", FREE).unwrap());
-        let mut place = quotas.take(once, "a", FREE).unwrap();
+        let (mut place, held) = quotas.take(once, "a", FREE).unwrap();
         place.started();
-        drop(place);
+        drop((place, held));
         assert_eq!(quotas.take(once, "a", FREE).unwrap_err(), Quota::TotalSpawns);
+    }
+
+    #[test]
+    fn what_ended_and_is_held_counts() {
+        let quotas = Quotas::default();
+        let held = Bound { held: Some(1), ..FREE };
+        let (place, first) = quotas.take(held, "a", FREE).unwrap();
+        drop(place);
+        assert_eq!(quotas.take(held, "b", FREE).unwrap_err(), Quota::HeldProcesses);
+        drop(first);
+        quotas.take(held, "b", FREE).unwrap();
     }
 }

@@ -10,7 +10,6 @@ use rustix::process::{Resource as HostResource, getrlimit};
 use tokio::runtime::Handle;
 
 use super::live::{KernelLimits, Started};
-use super::meter::Meter;
 use super::quota::Bound;
 use super::request::{Directory, SpawnRequest, Stderr, Stdin, Stdout};
 use super::stdio::{self, Prepared};
@@ -25,6 +24,7 @@ use crate::preopen::{Found, PathScope};
 const QUOTA_RULE: &str = "limits";
 const HOOK_RULE: &str = "hook";
 const CWD_RULE: &str = "cwd";
+const SYSTEM_RULE: &str = "system";
 
 pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process, Error> {
     let directory = directory(ctx, request)?;
@@ -35,7 +35,7 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
     };
     check_inherit(ctx, request, &decision)?;
     let limits = &decision.limits;
-    let mut place = ctx
+    let (mut place, held) = ctx
         .quotas()
         .take(
             bound(ctx.policy().limits()),
@@ -75,13 +75,9 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
         .null()
         .and_then(|null| Prepared::new(request, ctx.stdio(), null))
         .map_err(failed)?;
-    let meter = least(request.output_limit, limits.output).map(|limit| Arc::new(Meter::new(limit)));
-    if let Some(meter) = &meter {
-        let pipes = streams.pipes_mut();
-        for pipe in [&mut pipes.stdout, &mut pipes.stderr].into_iter().flatten() {
-            pipe.set_meter(meter.clone());
-        }
-    }
+    let held = Arc::new(held);
+    let meter = least(request.output_limit, limits.output).map(|limit| Arc::new(streams.pipes_mut().meter(limit)));
+    streams.pipes_mut().attach(meter.as_ref(), &held);
 
     let mut command = Command::new(program, streams.child());
     command
@@ -111,12 +107,11 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
         child,
         kernel_limits,
         large_pipes,
+        meter,
         place,
+        held,
     };
     let live = Live::new(started, ctx.audit().clone(), runtime);
-    if let Some(meter) = meter {
-        meter.watch(Arc::downgrade(&live));
-    }
     if let Some(wall) = least(request.timeout, limits.wall) {
         live.end_after(wall);
     }
@@ -127,9 +122,15 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
         live,
         streams.into_pipes(),
         decision.grant.clone(),
+        ctx.kept().clone(),
         capture,
         drain,
     ))
+}
+
+/// Refuses a command that holds more than any system takes.
+pub(crate) fn refuse_too_long(ctx: &ProcessCtx, request: &SpawnRequest) -> Error {
+    refused(ctx, request, SYSTEM_RULE, "args", Error::ArgumentsTooLong)
 }
 
 fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
@@ -142,6 +143,7 @@ fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
 fn bound(limits: &Limits) -> Bound {
     Bound {
         live: limits.live,
+        held: limits.held.map(|held| held.max(limits.live.unwrap_or(0))),
         spawns: limits.spawns,
     }
 }

@@ -34,6 +34,7 @@ fn every_key_is_read() {
         r#"
         [limits]
         live = 3
+        held = 5_000
         spawns = 1_000
         wall = "1m 30s"
         output = "10MiB"
@@ -75,6 +76,7 @@ fn every_key_is_read() {
     let expected = Policy::new()
         .limits(Limits {
             live: Some(3),
+            held: Some(5000),
             spawns: Some(1000),
             wall: Some(Duration::from_secs(90)),
             output: Some(10 << 20),

@@ -41,6 +41,21 @@ pub(crate) fn row09_limit_of_file_size(case: Case) {
     .succeeds();
 }
 
+pub(crate) fn limits_of_held_bytes(case: Case) {
+    // What the host once held would count as the peak of the processes that other tests start.
+    let name = case.test().to_owned();
+    isolated(&name, || drop(case.succeeds()));
+}
+
+pub(crate) fn limits_of_held_processes(case: Case) {
+    case.limits(Limits {
+        live: Some(2),
+        held: Some(4),
+        ..Limits::default()
+    })
+    .succeeds();
+}
+
 pub(crate) fn limits_of_live_processes(case: Case) {
     let programs = tempfile::tempdir().unwrap();
     let missing = write_program(programs.path(), "script", "#!/nowhere/interpreter\n");

@@ -54,6 +54,7 @@ pub(crate) fn policy_audit_tells_all(case: Case) {
     let outcome = case
         .grant("bare", bare)
         .grant("interpreter-missing", missing)
+        .grant("unsignalled", grant("sleep").signals([]))
         .succeeds();
     let told: Vec<String> = outcome.events.iter().map(brief).collect();
     let expected = [
@@ -73,6 +74,11 @@ pub(crate) fn policy_audit_tells_all(case: Case) {
         r#"5 granted sleep ["1000"] by grants.sleep.args"#,
         "5 started sleep",
         "5 ended sleep: signaled SIGKILL by guest",
+        r#"6 granted unsignalled ["1000"] by grants.unsignalled.args"#,
+        "6 started unsignalled",
+        "refused unsignalled []: signal by grants.unsignalled.signals",
+        "6 ended unsignalled: signaled SIGKILL by guest",
+        "refused true []: args by system",
     ];
     assert_eq!(told, expected);
 }

@@ -1,11 +1,12 @@
 //! A process that writes more than it may is ended, and not one byte more is read.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
-use childproof::{EndedBy, Limit, Signal, Stdio};
-use childproof_test_guests::{piped, sh};
+use childproof::{Command, EndedBy, ExitStatus, Limit, Signal, Stdio};
+use childproof_test_guests::{piped, printed, raw, sh};
 
 const LIMIT: u64 = 100_000;
+const LITTLE: u64 = 1_000;
 
 fn main() {
     let mut command = sh("while :; do echo output; done");
@@ -32,4 +33,74 @@ fn main() {
         .unwrap();
     assert!(output.status.success(), "{}", output.status);
     assert_eq!(output.stdout.len() as u64, LIMIT);
+
+    written_before_anybody_reads();
+    written_after_the_end();
+}
+
+/// A program that had ended before the host read too much is told from one that kept to its limit.
+fn written_before_anybody_reads() {
+    let limited = || -> Command {
+        let mut command = piped("head -c 1001 /dev/zero");
+        command.output_limit(LITTLE);
+        command
+    };
+    let told = |status: ExitStatus| {
+        assert_eq!((status.code(), status.limit()), (Some(0), Some(Limit::Output)));
+        assert!(!status.success(), "not all of its output is there");
+    };
+
+    let mut child = limited().spawn().unwrap();
+    told(child.wait().unwrap());
+    let mut output = Vec::new();
+    child.stdout.take().unwrap().read_to_end(&mut output).unwrap();
+    assert_eq!(output.len() as u64, LITTLE);
+
+    let mut child = limited().spawn().unwrap();
+    child.wait().unwrap();
+    let output = child.communicate(b"").unwrap();
+    told(output.status);
+    assert!(!output.complete);
+    assert_eq!(output.stdout.unwrap().len() as u64, LITTLE);
+
+    let process = hosted("head -c 1001 /dev/zero", LITTLE);
+    let told = process.wait().unwrap();
+    assert!(matches!(told.termination, raw::Termination::Exited(0)));
+    assert!(matches!(told.ended_by, raw::EndedBy::Limit(raw::Limit::Output)));
+    let output = process.communicate(None, raw::DEFAULTS).unwrap();
+    assert!(!output.complete);
+    assert_eq!(output.stdout.unwrap().len() as u64, LITTLE);
+}
+
+fn hosted(script: &str, limit: u64) -> raw::Process {
+    let command = raw::sh(script);
+    command.stdout(raw::StdoutTarget::Piped);
+    command.output_limit(limit);
+    command.spawn().unwrap()
+}
+
+/// What a process left behind is held to the limit, too, and ended at it.
+fn written_after_the_end() {
+    // All of the tree holds the pipe of its stdin.
+    const SCRIPT: &str = "exec 3<&0; { read line < gate; yes; } & exit 0";
+    printed("mkfifo gate");
+    let mut command = piped(SCRIPT);
+    command.stdin(Stdio::piped()).output_limit(LITTLE);
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    assert!(child.wait().unwrap().success());
+    printed("echo > gate");
+    let mut output = Vec::new();
+    let error = child.stdout.take().unwrap().read_to_end(&mut output).unwrap_err();
+    assert_eq!(output.len() as u64, LITTLE, "{error}");
+    // This fails once nothing of the tree is left to read it.
+    while stdin.write(&[0; 4096]).is_ok() {}
+
+    let process = hosted(SCRIPT, LITTLE);
+    assert!(matches!(process.wait().unwrap().ended_by, raw::EndedBy::Itself));
+    printed("echo > gate");
+    let output = process.communicate(None, raw::DEFAULTS).unwrap();
+    assert!(matches!(output.status.ended_by, raw::EndedBy::Itself));
+    assert!(!output.complete);
+    assert_eq!(output.stdout.unwrap().len() as u64, LITTLE);
 }

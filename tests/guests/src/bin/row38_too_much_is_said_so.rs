@@ -1,7 +1,7 @@
 //! More than the system takes is an error that says so, and the host does not suffer.
 
 use childproof::{Command, Error};
-use childproof_test_guests::{cause, run, sh};
+use childproof_test_guests::{cause, raw, run, sh};
 
 fn main() {
     assert_eq!(
@@ -34,6 +34,15 @@ fn main() {
     assert_eq!(cause(run("true").arg(&part).spawn()), Error::ArgumentsTooLong);
     drop(large);
     assert!(run("true").arg(&part).status().unwrap().success());
+
+    // An environment that was too large is none any more once it is cleared.
+    let command = raw::sh("exit 0");
+    for index in 0..1_000 {
+        command.env(&format!("KEY_{index}"), &part);
+    }
+    assert!(matches!(command.spawn(), Err(raw::Error::ArgumentsTooLong)));
+    command.clear_env();
+    command.spawn().unwrap();
 
     let mut some = sh("exit 0");
     some.envs((0..1_000).map(|index| (format!("KEY_{index}"), "value")));

@@ -1,0 +1,35 @@
+//! What calls of `communicate` leave behind is bounded, and what no call needs any more is not kept.
+
+use std::time::Duration;
+
+use childproof::{CommunicateOptions, Error, HostedChild, Quota, Stdio};
+use childproof_test_guests::{cause, run};
+
+fn main() {
+    let input = vec![b'x'; 40 << 20];
+    let short = CommunicateOptions::new().timeout(Duration::from_millis(1));
+    let unread = || run("sleep").arg("1000").stdin(Stdio::piped()).spawn_hosted().unwrap();
+    let begin = |child: &mut HostedChild| cause(child.communicate(Some(&input), &short));
+
+    let (mut first, mut second, mut third) = (unread(), unread(), unread());
+    assert_eq!(begin(&mut first), Error::TimedOut);
+    assert_eq!(begin(&mut second), Error::TimedOut);
+    assert_eq!(begin(&mut third), Error::QuotaExceeded(Quota::HeldBytes));
+    assert_eq!(cause(first.communicate(None, &short)), Error::TimedOut, "it goes on");
+    drop(first);
+    assert_eq!(begin(&mut third), Error::TimedOut);
+    drop((second, third));
+
+    // A process that took its input, or wants none of it, and is held, keeps nothing.
+    let finished: Vec<HostedChild> = (0..4)
+        .map(|index| {
+            let program = if index % 2 == 0 { "cat" } else { "true" };
+            let mut child = run(program).stdin(Stdio::piped()).spawn_hosted().unwrap();
+            let answer = child.communicate(Some(&input), &CommunicateOptions::new());
+            assert!(answer.unwrap().status.success());
+            child
+        })
+        .collect();
+    assert_eq!(begin(&mut unread()), Error::TimedOut);
+    drop(finished);
+}
