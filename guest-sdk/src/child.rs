@@ -1,5 +1,6 @@
 //! A process that was started.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::status::{ExitStatus, Signal, Stopped, Usage};
 use crate::stream::{ChildStderr, ChildStdin, ChildStdout, Incoming, Outgoing};
 
 /// What [`Command::output`](crate::Command::output) and [`Child::wait_with_output`] answer: [`std::process::Output`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Output {
     /// How the process ended.
     pub status: ExitStatus,
@@ -20,6 +21,21 @@ pub struct Output {
     pub stdout: Vec<u8>,
     /// What it wrote to standard error; empty if that was not piped.
     pub stderr: Vec<u8>,
+}
+
+/// Outputs that are text are shown as text.
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+            Ok(text) => format!("{text:?}"),
+            Err(_) => format!("{bytes:?}"),
+        };
+        f.debug_struct("Output")
+            .field("status", &self.status)
+            .field("stdout", &format_args!("{}", shown(&self.stdout)))
+            .field("stderr", &format_args!("{}", shown(&self.stderr)))
+            .finish()
+    }
 }
 
 /// A process that was started: [`std::process::Child`] for a guest.

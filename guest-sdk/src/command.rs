@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,7 +40,6 @@ use crate::stdio::{Choice, Stdio};
 ///   inherited to take away.
 /// - Nothing of `CommandExt` but [`arg0`](Self::arg0) is here: no `exec`, no `pre_exec`, no user or group, no process
 ///   group. A process always leads a session of its own.
-#[derive(Debug)]
 pub struct Command {
     program: OsString,
     arg0: Option<OsString>,
@@ -100,6 +100,14 @@ macro_rules! settle {
             Some(Stdio(Choice::$wrong(_))) => None,
         }
     };
+}
+
+/// The program and its arguments, quoted, as std shows them.
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.program)?;
+        self.args.iter().try_for_each(|arg| write!(f, " {arg:?}"))
+    }
 }
 
 impl Command {
@@ -375,6 +383,7 @@ impl Command {
             )
         };
 
+        crate::assert_in_component();
         let built = self.built.get_or_insert_with(|| Built {
             command: wit::Command::new(program),
             args: 0,
@@ -429,6 +438,28 @@ mod tests {
             Error::InvalidArgument(problem) => Some((problem.field.clone(), error.kind())),
             _ => None,
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "build for wasm32-wasip2")]
+    fn outside_of_a_component_it_says_so() {
+        let _ = Command::new("true").spawn();
+    }
+
+    #[test]
+    fn commands_and_outputs_are_shown_as_by_std() {
+        let mut std = std::process::Command::new("git");
+        std.args(["log", "a b", ""]);
+        let mut command = Command::new("git");
+        command.args(["log", "a b", ""]);
+        assert_eq!(format!("{command:?}"), format!("{std:?}"));
+        let output = Output {
+            status: ExitStatus::default(),
+            stdout: b"text\n".to_vec(),
+            stderr: vec![0xFF],
+        };
+        let shown = format!("{output:?}");
+        assert!(shown.ends_with(r#"stdout: "text\n", stderr: [255] }"#), "{shown}");
     }
 
     #[cfg(unix)]

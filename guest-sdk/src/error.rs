@@ -24,7 +24,7 @@ pub use wit::{Captured, Problem, Quota};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The policy has no grant of this name. Kind: [`io::ErrorKind::NotFound`].
+    /// The policy has no grant of this name; the text is a sentence that says so. Kind: [`io::ErrorKind::NotFound`].
     #[error("{0}")]
     UnknownGrant(String),
     /// The policy, or a hook of the host, does not allow a field. Kind: [`io::ErrorKind::PermissionDenied`].

@@ -34,6 +34,9 @@
 //! - [`ExitStatus`]: a [`Signal`] is a name and not a number, and there is no `from_raw`. Each status says who ended the
 //!   process.
 //! - An [`std::io::Error`] has the kind that std's would have, but no `raw_os_error`; [`Error::of`] gets at the cause.
+//! - `exit`, `abort`, `id` and `ExitCode` are std's own, and stay. What WASI 0.2 passes on of an exit code is whether it is 0.
+//! - A guest of WASI 0.2 has no threads: where a native program feeds a process from a thread of its own,
+//!   [`Child::communicate`] does.
 //!
 //! Beyond std there are [`Child::communicate`], [`Child::wait_timeout`], [`Child::send_signal`], [`Child::terminate`],
 //! [`Child::stop`] and [`Child::usage`]; [`Command::timeout`], [`Command::output_limit`], [`Command::stderr_to_stdout`] and
@@ -42,7 +45,8 @@
 //! # Where it runs
 //!
 //! In a component built for `wasm32-wasip2`, on a host that links `childproof:process@0.2`. The crate compiles for other
-//! targets, so that code using it can be checked and tested there, but each call that would reach the host panics.
+//! targets, so that code using it can be checked and tested there, but what would reach the host panics: to spawn a process,
+//! and to open a file.
 
 #![deny(missing_docs, unsafe_code)]
 
@@ -68,6 +72,16 @@ pub use hosted::HostedChild;
 pub use status::{EndedBy, ExitStatus, Limit, Signal, Stopped, StoppedBy, Usage};
 pub use stdio::Stdio;
 pub use stream::{ChildStderr, ChildStdin, ChildStdout};
+
+/// Panics outside of a component, where the generated code would abort the whole program without a word of why.
+#[track_caller]
+fn assert_in_component() {
+    if !cfg!(target_family = "wasm") {
+        panic!(
+            "there is no host to start processes here: build for wasm32-wasip2, and run it where childproof:process is linked"
+        );
+    }
+}
 
 /// Compiles the README's example.
 #[cfg(doctest)]

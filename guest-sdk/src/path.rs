@@ -29,6 +29,7 @@ pub(crate) fn place(path: &Path) -> Result<Place, Unplaced> {
     let path = path.to_str().ok_or_else(|| Unplaced("the path is not UTF-8".into()))?;
     let current = env::current_dir().ok();
     let current = current.as_deref().and_then(Path::to_str).unwrap_or("/");
+    crate::assert_in_component();
     let mut directories = preopens::get_directories();
     let names: Vec<&str> = directories.iter().map(|(_, name)| name.as_str()).collect();
     let (index, path) = locate(current, path, &names)?;
