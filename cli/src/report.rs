@@ -96,14 +96,6 @@ impl Recorder {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Why nothing more may be started, if that is so.
-    pub(crate) fn may_start(&self) -> Result<(), String> {
-        match &self.log {
-            Some(log) if log.failed() => Err("the audit log cannot be written to".to_owned()),
-            _ => Ok(()),
-        }
-    }
-
     /// Waits until the end of each process was recorded.
     pub(crate) async fn all_ended(&self) {
         let all_ended = async {
@@ -119,7 +111,23 @@ impl Recorder {
     }
 }
 
-impl AuditSink for Recorder {
+/// The recorder as the sink of a context.
+pub(crate) struct Sink(pub(crate) Arc<Recorder>);
+
+impl AuditSink for Sink {
+    fn record(&self, event: &AuditEvent) {
+        self.0.record(event);
+    }
+
+    fn may_start(&self) -> Result<(), String> {
+        match &self.0.log {
+            Some(log) if log.failed() => Err("the audit log cannot be written to".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Recorder {
     fn record(&self, event: &AuditEvent) {
         if let Some(log) = &self.log {
             log.record(event);

@@ -13,7 +13,7 @@ use childproof_host::{Preopen, ProcessCtx, ProcessCtxBuilder};
 
 use crate::args::{Allow, Dir, ProgramArgs, SandboxArgs, WatchArgs};
 use crate::audit::AuditLog;
-use crate::report::Recorder;
+use crate::report::{Recorder, Sink};
 
 /// The recorder that these flags ask for.
 pub(crate) fn recorder(args: &WatchArgs) -> Result<Arc<Recorder>> {
@@ -33,11 +33,7 @@ pub(crate) fn context(args: &SandboxArgs) -> Result<ProcessCtxBuilder> {
 
 /// Sees to it that the recorder gets the events, and that nothing is started that it cannot record.
 pub(crate) fn watched(builder: ProcessCtxBuilder, recorder: &Arc<Recorder>) -> ProcessCtxBuilder {
-    use childproof_host::audit::{AuditEvent, AuditSink};
-    let (sink, hook) = (recorder.clone(), recorder.clone());
-    builder
-        .audit(move |event: &AuditEvent| sink.record(event))
-        .hook(move |_: &childproof_host::Proposal<'_>| hook.may_start())
+    builder.audit(Sink(recorder.clone()))
 }
 
 /// What a guest would ask for: the grant, its arguments, the variables of `--env`, and the streams of this command.

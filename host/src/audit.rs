@@ -91,6 +91,16 @@ pub enum AuditEvent {
 pub trait AuditSink: Send + Sync {
     /// Takes one event.
     fn record(&self, event: &AuditEvent);
+
+    /// Asked after [`AuditEvent::Granted`] was recorded and before the process is started: what cannot be recorded need
+    /// not happen. The default has nothing against it.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing may be started. It is shown to the guest.
+    fn may_start(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 impl<F: Fn(&AuditEvent) + Send + Sync> AuditSink for F {
@@ -201,6 +211,10 @@ pub(crate) struct Audit(Option<std::sync::Arc<dyn AuditSink>>);
 impl Audit {
     pub(crate) fn new(sink: Option<std::sync::Arc<dyn AuditSink>>) -> Self {
         Self(sink)
+    }
+
+    pub(crate) fn may_start(&self) -> Result<(), String> {
+        self.0.as_ref().map_or(Ok(()), |sink| sink.may_start())
     }
 
     pub(crate) fn record(&self, event: &AuditEvent) {

@@ -71,6 +71,10 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
         error
     };
 
+    ctx.audit()
+        .may_start()
+        .map_err(|reason| failed(Error::refused("program", reason)))?;
+
     let mut streams = ctx
         .null()
         .and_then(|null| Prepared::new(request, ctx.stdio(), null))
