@@ -35,6 +35,31 @@
 //! # }
 //! ```
 //!
+//! # Directories
+//!
+//! A directory that the guest gets is named three times, because three things need it:
+//!
+//! ```no_run
+//! use childproof_host::policy::{LoadOptions, Policy, Preopen as PolicyPreopen};
+//! use childproof_host::{Preopen, ProcessCtx};
+//! use wasmtime_wasi::{FsPerms, WasiCtx};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // The guest sees it.
+//! let wasi = WasiCtx::builder().preopened_dir("/srv/data", "/data", FsPerms::ReadWrite)?.build();
+//! // The policy refuses a program that the guest could replace through it, and knows it as a grant's `cwd`.
+//! let preopens = [PolicyPreopen { host_path: "/srv/data".into(), guest_path: "/data".into(), writable: true }];
+//! let options = LoadOptions { preopens: &preopens, ..LoadOptions::default() };
+//! let policy = Policy::new().load(&options)?;
+//! // Processes work in it.
+//! let process = ProcessCtx::builder(policy).preopen(Preopen::open("/srv/data", "/data", true)?)?.build();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **A writable directory that the policy is not told of is not looked at**: the guest may then replace a program in it
+//! that a grant names. Nor does the policy look for hard links from such a directory to a program.
+//!
 //! # Runtime
 //!
 //! Processes are watched through a tokio runtime with its I/O and time drivers on. [`p2::add_to_linker_async`] expects

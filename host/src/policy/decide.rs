@@ -361,7 +361,10 @@ fn cwd(grant: &LoadedGrant, requested: Option<&str>) -> Result<(), Refusal> {
     match requested {
         Some(preopen) if !allowed.is_empty() && !allowed.iter().any(|allowed| allowed == preopen) => {
             let at = grant.at();
-            let message = format!("the policy does not let this program work in {}", quote(preopen));
+            let message = match preopen {
+                "" => "the directory lies in none that the host was told of".to_owned(),
+                preopen => format!("the policy does not let this program work in {}", quote(preopen)),
+            };
             let remedy = format!("to allow it, add {} to `cwd` of [{at}]", quote(preopen));
             Err(Refusal::not_allowed(Field::Cwd, format!("{at}.cwd"), message).remedy(remedy))
         }
