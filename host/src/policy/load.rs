@@ -88,6 +88,9 @@ impl LoadedPolicy {
     /// If `writable`: a `host_path` that cannot be resolved; a program that lies below it, or whose interpreter or a symbolic
     /// link on the way does.
     pub fn check_preopen(&self, guest_path: &str, host_path: &Path, writable: bool) -> Result<(), LoadError> {
+        if !writable {
+            return Ok(());
+        }
         let preopen = Preopen {
             guest_path: guest_path.to_owned(),
             host_path: host_path.to_owned(),
@@ -186,7 +189,7 @@ impl Policy {
     ///
     /// A policy that says something it may not; a program that is not there, cannot be run or has another digest; a
     /// program that the guest could replace, because it, its interpreter, or a symbolic link that leads to one of them
-    /// lies in a writable preopen; a working directory that is no preopen.
+    /// lies in a writable preopen; a script whose interpreter is a relative path; a working directory that is no preopen.
     pub fn load(&self, options: &LoadOptions<'_>) -> Result<LoadedPolicy, LoadError> {
         compile::policy(self).map_err(|invalid| error(None, invalid))?;
         let writable = resolve::writable(options.preopens).map_err(|invalid| error(None, invalid))?;

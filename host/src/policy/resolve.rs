@@ -93,10 +93,10 @@ fn is_program(path: &Path) -> bool {
 
 /// Refuses a program that a guest could replace: now, or before the policy is loaded the next time.
 pub(super) fn refuse_replaceable(found: &Path, canonical: &Path, preopens: &[Writable]) -> Result<(), String> {
-    if preopens.is_empty() {
-        return Ok(());
-    }
     let within = |path: &Path| -> Result<Option<&Writable>, String> {
+        if preopens.is_empty() {
+            return Ok(None);
+        }
         let directories = lookups(path).map_err(|error| format!("{} cannot be resolved: {error}", path.display()))?;
         Ok(preopens
             .iter()
@@ -123,7 +123,7 @@ pub(super) fn refuse_replaceable(found: &Path, canonical: &Path, preopens: &[Wri
         let Some(interpreter) = interpreter(&script) else { break };
         if interpreter.is_relative() {
             return Err(format!(
-                "the interpreter {} of the program is a relative path, so the guest's working directory decides what it is; \
+                "the interpreter {} of the program is a relative path, so the process's working directory decides what it is; \
                  name a program whose interpreter has an absolute path",
                 interpreter.display()
             ));
@@ -192,6 +192,10 @@ fn reversed(path: &Path) -> Vec<OsString> {
 #[cfg(unix)]
 fn interpreter(program: &Path) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt;
+    // To open a pipe would be to wait for its writer.
+    if !fs::metadata(program).ok()?.is_file() {
+        return None;
+    }
     let mut start = Vec::new();
     File::open(program)
         .ok()?

@@ -275,14 +275,24 @@ fn the_interpreters_of_interpreters_are_followed_as_far_as_the_system_does() {
 fn an_interpreter_that_the_working_directory_decides_on_is_refused() {
     let scratch = Scratch::new();
     let script = scratch.program("bin/tool", "#!venv/python -I\n");
-    let preopens = [preopen("/code", scratch.directory("repo"), true)];
-    let refused = load(Grant::program(&script), None, &preopens).unwrap_err();
-    assert!(
-        refused.starts_with("grants.tool.program: the interpreter venv/python of the program is a relative path"),
-        "{refused}"
-    );
+    let through = scratch.program("bin/through", &format!("#!{}\n", script.display()));
     let no_interpreter = scratch.program("bin/text", "#!\n");
-    assert!(load(Grant::program(&no_interpreter), None, &preopens).is_ok());
+    let repo = scratch.directory("repo");
+    for preopens in [
+        &[][..],
+        &[preopen("/code", &repo, false)],
+        &[preopen("/code", &repo, true)],
+    ] {
+        for program in [&script, &through] {
+            let refused = load(Grant::program(program), None, preopens).unwrap_err();
+            assert!(
+                refused
+                    .starts_with("grants.tool.program: the interpreter venv/python of the program is a relative path"),
+                "{preopens:?}: {refused}"
+            );
+        }
+        assert!(load(Grant::program(&no_interpreter), None, preopens).is_ok());
+    }
 }
 
 #[test]
