@@ -15,8 +15,9 @@ const MOST_WORDS: usize = 128;
 const LONGEST_NAME: usize = 64;
 /// The longest pattern, in bytes.
 const LONGEST_PATTERN: usize = 4096;
-/// How much memory one compiled pattern may take, in bytes.
-const PATTERN_MEMORY: usize = 128 << 10;
+/// How much memory one compiled pattern may take, in bytes. A `\w` takes 60 KiB, because it covers all of Unicode, and this
+/// is room for 64 of them; patterns over ASCII alone take a hundredth of it.
+const PATTERN_MEMORY: usize = 4 << 20;
 
 /// A policy says what it may not say: where, and what is wrong with it.
 #[derive(Debug, PartialEq, Eq)]
@@ -278,8 +279,10 @@ pub(super) fn pattern(text: &str) -> Result<Regex, String> {
         .map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => {
                 format!(
-                    "the pattern {} needs more than 128KiB; use smaller repetition counts",
-                    quote(text)
+                    "the pattern {} needs more than {}MiB; use smaller repetition counts; \\w, \\d and \\s cover all of \
+                     Unicode, and [0-9A-Za-z_] is much smaller",
+                    quote(text),
+                    PATTERN_MEMORY >> 20
                 )
             }
             error => format!("the pattern {} is wrong: {}", quote(text), bare(&error.to_string())),
