@@ -86,7 +86,7 @@ impl LoadedPolicy {
     /// # Errors
     ///
     /// If `writable`: a `host_path` that cannot be resolved; a program that lies below it, or whose interpreter or a symbolic
-    /// link on the way does.
+    /// link on the way does; a program that was found by its bare name, after a directory of the search path that does.
     pub fn check_preopen(&self, guest_path: &str, host_path: &Path, writable: bool) -> Result<(), LoadError> {
         if !writable {
             return Ok(());
@@ -112,8 +112,7 @@ pub struct LoadedGrant {
     /// The grant's place in the policy: `grants.git`.
     at: String,
     policy: Grant,
-    /// The path of the program before symbolic links were resolved.
-    found: PathBuf,
+    found: resolve::Found,
     program: Arc<Program>,
     pub(super) rules: Rules,
     process_limits: Limits,
@@ -171,7 +170,7 @@ impl LoadedGrant {
 
     /// Whether a path, as text, is one of those that lead to the program.
     pub(super) fn is_program(&self, path: &Path) -> bool {
-        path == self.policy.program || path == self.found || path == self.program.path()
+        path == self.policy.program || path == self.found.path || path == self.program.path()
     }
 }
 
@@ -189,7 +188,9 @@ impl Policy {
     ///
     /// A policy that says something it may not; a program that is not there, cannot be run or has another digest; a
     /// program that the guest could replace, because it, its interpreter, or a symbolic link that leads to one of them
-    /// lies in a writable preopen; a script whose interpreter is a relative path; a working directory that is no preopen.
+    /// lies in a writable preopen; a script whose interpreter is a relative path; a
+    /// program that is found by its bare name, after a directory of the search path that lies in a writable preopen; a
+    /// working directory that is no preopen.
     pub fn load(&self, options: &LoadOptions<'_>) -> Result<LoadedPolicy, LoadError> {
         compile::policy(self).map_err(|invalid| error(None, invalid))?;
         let writable = resolve::writable(options.preopens).map_err(|invalid| error(None, invalid))?;
@@ -219,7 +220,7 @@ impl Policy {
         let rules = compile::rules(name, grant)?;
         let place = format!("{at}.program");
         let found = resolve::find(&grant.program, options.search_path).map_err(|why| Invalid::new(&place, why))?;
-        let program = Program::open(&found).map_err(|why| {
+        let program = Program::open(&found.path).map_err(|why| {
             Invalid::new(
                 &place,
                 format!("the program cannot be used: {why}; correct the path, or drop the grant"),

@@ -61,10 +61,21 @@ pub(super) fn writable(preopens: &[Preopen]) -> Result<Vec<Writable>, Invalid> {
         .collect()
 }
 
+/// Where a program was found.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Its path before symbolic links are resolved.
+    pub(super) path: PathBuf,
+    /// The paths that the search tried before, in vain. Whoever can put a program there decides what the next search finds.
+    tried: Vec<PathBuf>,
+}
+
 /// The path of a program: itself if it is absolute, else what the search path has under its name.
-pub(super) fn find(program: &Path, search_path: Option<&OsStr>) -> Result<PathBuf, String> {
+pub(super) fn find(program: &Path, search_path: Option<&OsStr>) -> Result<Found, String> {
+    let mut tried = Vec::new();
     if program.is_absolute() {
-        return Ok(program.to_owned());
+        let path = program.to_owned();
+        return Ok(Found { path, tried });
     }
     let name = program.display();
     let Some(search_path) = search_path else {
@@ -73,11 +84,16 @@ pub(super) fn find(program: &Path, search_path: Option<&OsStr>) -> Result<PathBu
         ));
     };
     // An empty or relative entry would make the host's working directory decide what runs.
-    let directories = std::env::split_paths(search_path).filter(|directory| directory.is_absolute());
-    let mut candidates = directories.map(|directory| directory.join(program));
-    candidates.find(|candidate| is_program(candidate)).ok_or_else(|| {
-        format!("there is no program \"{name}\" in PATH; install it, write an absolute path, or drop the grant")
-    })
+    for directory in std::env::split_paths(search_path).filter(|directory| directory.is_absolute()) {
+        let path = directory.join(program);
+        if is_program(&path) {
+            return Ok(Found { path, tried });
+        }
+        tried.push(path);
+    }
+    Err(format!(
+        "there is no program \"{name}\" in PATH; install it, write an absolute path, or drop the grant"
+    ))
 }
 
 #[cfg(unix)]
@@ -92,15 +108,14 @@ fn is_program(path: &Path) -> bool {
 }
 
 /// Refuses a program that a guest could replace: now, or before the policy is loaded the next time.
-pub(super) fn refuse_replaceable(found: &Path, canonical: &Path, preopens: &[Writable]) -> Result<(), String> {
+pub(super) fn refuse_replaceable(found: &Found, canonical: &Path, preopens: &[Writable]) -> Result<(), String> {
     let within = |path: &Path| -> Result<Option<&Writable>, String> {
         if preopens.is_empty() {
             return Ok(None);
         }
-        let directories = lookups(path).map_err(|error| format!("{} cannot be resolved: {error}", path.display()))?;
-        Ok(preopens
-            .iter()
-            .find(|preopen| directories.iter().any(|directory| preopen.holds(directory))))
+        let (directories, end) = lookups(path);
+        end.map_err(|error| format!("{} cannot be resolved: {error}", path.display()))?;
+        Ok(holder(preopens, &directories))
     };
     let advice = "so the guest could replace it; name a program elsewhere, or make the preopen read-only";
     if let Some(preopen) = within(canonical)? {
@@ -110,13 +125,14 @@ pub(super) fn refuse_replaceable(found: &Path, canonical: &Path, preopens: &[Wri
             preopen.guest_path
         ));
     }
-    if let Some(preopen) = within(found)? {
-        let found = found.display();
+    if let Some(preopen) = within(&found.path)? {
+        let found = found.path.display();
         return Err(format!(
             "the way to the program {found} leads through the writable preopen {:?}, {advice}",
             preopen.guest_path
         ));
     }
+    refuse_overtaken(found, preopens)?;
     let mut script = canonical.to_owned();
     for _ in 0..MOST_INTERPRETERS {
         // A file is opened only after it is known to be out of the guest's reach: opening a pipe of its own would hang.
@@ -141,6 +157,34 @@ pub(super) fn refuse_replaceable(found: &Path, canonical: &Path, preopens: &[Wri
     Ok(())
 }
 
+/// Refuses a program that is found by its name after a directory of `PATH` into which a guest could put another one.
+fn refuse_overtaken(found: &Found, preopens: &[Writable]) -> Result<(), String> {
+    for tried in &found.tried {
+        // The way may well end early: what is missing is created in the last of the directories.
+        let (directories, _) = lookups(tried);
+        if let Some(preopen) = holder(preopens, &directories) {
+            let (name, entry) = (tried.file_name().unwrap_or_default(), tried.parent().unwrap_or(tried));
+            return Err(format!(
+                "\"{}\" is looked up in {} of PATH before it is found as {}, and that leads through the writable preopen \
+                 {:?}, so the guest could put another program there; write the absolute path, take the directory out of \
+                 PATH, or make the preopen read-only",
+                name.display(),
+                entry.display(),
+                found.path.display(),
+                preopen.guest_path
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The first of the preopens that holds one of the directories.
+fn holder<'p>(preopens: &'p [Writable], directories: &[PathBuf]) -> Option<&'p Writable> {
+    preopens
+        .iter()
+        .find(|preopen| directories.iter().any(|directory| preopen.holds(directory)))
+}
+
 impl Writable {
     fn holds(&self, directory: &Path) -> bool {
         directory.starts_with(&self.canonical)
@@ -151,9 +195,15 @@ impl Writable {
     }
 }
 
-/// The directories in which a name is looked up on the way along `path`, all symbolic links followed.
-fn lookups(path: &Path) -> io::Result<Vec<PathBuf>> {
+/// The directories in which a name is looked up on the way along the absolute `path`, all symbolic links followed; and why
+/// the way ends early, if it does.
+fn lookups(path: &Path) -> (Vec<PathBuf>, io::Result<()>) {
     let mut directories = Vec::new();
+    let end = follow(path, &mut directories);
+    (directories, end)
+}
+
+fn follow(path: &Path, directories: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut current = PathBuf::new();
     let mut ahead: Vec<OsString> = reversed(path);
     let mut links = 0;
@@ -178,7 +228,7 @@ fn lookups(path: &Path) -> io::Result<Vec<PathBuf>> {
             Some(Component::CurDir) | None => {}
         }
     }
-    Ok(directories)
+    Ok(())
 }
 
 fn reversed(path: &Path) -> Vec<OsString> {

@@ -183,6 +183,51 @@ fn a_program_inside_a_writable_preopen_is_refused() {
 }
 
 #[test]
+fn a_bare_name_that_the_guest_could_put_an_earlier_program_under_is_refused() {
+    let scratch = Scratch::new();
+    let tool = scratch.program("usr/tool", "#!/bin/sh\n");
+    let (repo, usr, other) = (
+        scratch.directory("repo"),
+        scratch.path("usr"),
+        scratch.directory("other"),
+    );
+    let bin = scratch.directory("repo/bin");
+    symlink(&bin, scratch.path("link")).unwrap();
+    symlink(repo.join("not-there-yet"), other.join("tool")).unwrap();
+    let preopens = |writable| [preopen("/code", &repo, writable)];
+    let search = |directories: &[&Path]| std::env::join_paths(directories).unwrap().into_string().unwrap();
+    for entry in [
+        bin,
+        repo.clone(),
+        repo.join("not/there/yet"),
+        scratch.path("link"),
+        other.clone(),
+    ] {
+        let path = search(&[&entry, &usr]);
+        let refused = load(Grant::program("tool"), Some(&path), &preopens(true)).unwrap_err();
+        assert_eq!(
+            refused,
+            format!(
+                "grants.tool.program: \"tool\" is looked up in {} of PATH before it is found as {}, and that leads through \
+                 the writable preopen \"/code\", so the guest could put another program there; write the absolute path, \
+                 take the directory out of PATH, or make the preopen read-only",
+                entry.display(),
+                tool.display()
+            )
+        );
+        let read_only = load(Grant::program("tool"), Some(&path), &preopens(false)).unwrap();
+        assert_eq!(program(&read_only), tool);
+        let later = read_only.check_preopen("/code", &repo, true).unwrap_err();
+        assert_eq!(later.to_string(), refused);
+        assert!(load(Grant::program(&tool), Some(&path), &preopens(true)).is_ok());
+        let after = search(&[&usr, &entry]);
+        assert!(load(Grant::program("tool"), Some(&after), &preopens(true)).is_ok());
+    }
+    let elsewhere = search(&[&scratch.path("nowhere"), &usr]);
+    assert!(load(Grant::program("tool"), Some(&elsewhere), &preopens(true)).is_ok());
+}
+
+#[test]
 fn a_preopen_reached_by_a_symbolic_link_is_seen_through() {
     let scratch = Scratch::new();
     let tool = scratch.program("repo/tool", "#!/bin/sh\n");
