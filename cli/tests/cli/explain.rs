@@ -22,7 +22,7 @@ fn what_is_allowed_is_said_with_its_rule_and_not_run() {
         "--policy",
         "policy.toml",
         "--dir",
-        ".::/data",
+        ".::/data:ro",
         "--env",
         "LANG=de",
         "--",
@@ -53,7 +53,7 @@ fn what_is_refused_is_said_with_its_rule_and_a_remedy() {
     let place = Place::new();
     place.write("policy.toml", POLICY);
     let refused = |args: &[&str], parts: &[&str]| {
-        let with = ["explain", "--policy", "policy.toml", "--dir", ".::/data"];
+        let with = ["explain", "--policy", "policy.toml", "--dir", ".::/data:ro"];
         let ended = place.run([&with[..], args].concat()).code(1);
         let stdout = ended.stdout();
         assert!(

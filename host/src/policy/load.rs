@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +21,24 @@ pub struct Preopen {
     pub host_path: PathBuf,
     /// Whether the guest may write below it.
     pub writable: bool,
+}
+
+impl Preopen {
+    /// Whether the guest could put another file in the place of `file`, a path of the host, or create it if it is not there:
+    /// because the preopen is writable, and the file, or a symbolic link that leads to it, lies below it. For files that a
+    /// guest must not decide on, such as its own policy.
+    ///
+    /// # Ambient Authority
+    ///
+    /// This reads the host's file system.
+    ///
+    /// # Errors
+    ///
+    /// If the preopen is writable: a `host_path` that cannot be resolved; a `file` that is empty, or relative where the
+    /// working directory is not known.
+    pub fn could_replace(&self, file: &Path) -> io::Result<bool> {
+        resolve::could_replace(self, file)
+    }
 }
 
 /// What loading a policy needs to know.

@@ -44,21 +44,26 @@ fn identity(_: &Path) -> Option<Identity> {
 pub(super) fn writable(preopens: &[Preopen]) -> Result<Vec<Writable>, Invalid> {
     let writable = preopens.iter().filter(|preopen| preopen.writable);
     writable
-        .map(|preopen| match fs::canonicalize(&preopen.host_path) {
-            Ok(canonical) => Ok(Writable {
-                guest_path: preopen.guest_path.clone(),
-                identity: identity(&canonical),
-                canonical,
-            }),
-            Err(error) => {
+        .map(|preopen| {
+            Writable::new(preopen).map_err(|error| {
                 let message = format!(
                     "the directory {} cannot be resolved: {error}",
                     preopen.host_path.display()
                 );
-                Err(Invalid::new(format!("preopen {:?}", preopen.guest_path), message))
-            }
+                Invalid::new(format!("preopen {:?}", preopen.guest_path), message)
+            })
         })
         .collect()
+}
+
+/// Whether the guest could put another file in the place of `file`, or create it.
+pub(super) fn could_replace(preopen: &Preopen, file: &Path) -> io::Result<bool> {
+    if !preopen.writable {
+        return Ok(false);
+    }
+    // Where the way ends early, what is missing is created in the last of the directories.
+    let (directories, _) = lookups(&std::path::absolute(file)?);
+    Ok(holder(&[Writable::new(preopen)?], &directories).is_some())
 }
 
 /// Where a program was found.
@@ -186,6 +191,15 @@ fn holder<'p>(preopens: &'p [Writable], directories: &[PathBuf]) -> Option<&'p W
 }
 
 impl Writable {
+    fn new(preopen: &Preopen) -> io::Result<Writable> {
+        let canonical = fs::canonicalize(&preopen.host_path)?;
+        Ok(Writable {
+            guest_path: preopen.guest_path.clone(),
+            identity: identity(&canonical),
+            canonical,
+        })
+    }
+
     fn holds(&self, directory: &Path) -> bool {
         directory.starts_with(&self.canonical)
             || self.identity.is_some()

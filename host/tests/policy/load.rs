@@ -361,6 +361,41 @@ fn a_preopen_that_comes_later_is_checked_like_one_that_was_there() {
 }
 
 #[test]
+fn a_file_that_the_guest_could_replace_is_known_by_each_way_to_it() {
+    let scratch = Scratch::new();
+    let (repo, elsewhere) = (scratch.directory("repo/sub"), scratch.directory("elsewhere"));
+    let (link, outside) = (scratch.path("link"), scratch.path("outside"));
+    symlink(scratch.path("repo"), &link).unwrap();
+    for (directory, name) in [(&repo, "inside"), (&elsewhere, "outside")] {
+        fs::write(directory.join(name), "").unwrap();
+    }
+    symlink(repo.join("inside"), &outside).unwrap();
+    symlink(elsewhere.join("outside"), repo.join("out")).unwrap();
+    let climb = "../".repeat(std::env::current_dir().unwrap().components().count());
+    let relative = Path::new(&climb).join(repo.strip_prefix("/").unwrap());
+    let could =
+        |host_path: &Path, writable, file: &Path| preopen("/code", host_path, writable).could_replace(file).unwrap();
+    for inside in [
+        repo.join("inside"),
+        repo.join("not-there-yet"),
+        link.join("sub/inside"),
+        relative.join("inside"),
+        repo.join("out"),
+        outside,
+    ] {
+        assert!(could(&scratch.path("repo"), true, &inside), "{inside:?}");
+        assert!(could(&link, true, &inside), "{inside:?}");
+        assert!(!could(&link, false, &inside), "{inside:?}");
+        assert!(!could(&elsewhere, false, &inside), "{inside:?}");
+    }
+    let of_another = elsewhere.join("outside");
+    assert!(!could(&link, true, &of_another));
+    assert!(!could(&link, true, &scratch.path("repo-2")));
+    let gone = preopen("/code", scratch.path("gone"), true);
+    assert!(gone.could_replace(&of_another).is_err());
+}
+
+#[test]
 fn a_preopen_that_is_not_there_is_named() {
     let scratch = Scratch::new();
     let gone = scratch.path("gone");
