@@ -211,7 +211,7 @@ pub(crate) struct SandboxArgs {
 #[command(next_help_heading = "How it is watched")]
 pub(crate) struct WatchArgs {
     /// End it, with its processes, after so long: "500ms", "30s", "1h 30m".
-    #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DUR", value_parser = timeout)]
     pub(crate) timeout: Option<Duration>,
     /// Append what happens to processes to FILE, one JSON object a line. If that fails, nothing more is started.
     /// FILE may not lie in a --dir that is writable.
@@ -220,6 +220,16 @@ pub(crate) struct WatchArgs {
     /// Say nothing about refusals on stderr.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => {
+            Err("a timeout of nothing leaves no time to run; leave it out to wait for ever".to_owned())
+        }
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// A grant and its arguments.

@@ -282,6 +282,11 @@ fn a_command_line_that_is_wrong_is_a_usage_error() {
         (&["explain", "--policy", "x"], "NAME"),
         (&["run", "--no-such-flag", "guest.wasm"], "--no-such-flag"),
         (&["run", "--timeout", "soon", "guest.wasm"], "--timeout"),
+        (&["run", "--timeout", "0s", "guest.wasm"], "leaves no time to run"),
+        (
+            &["exec", "--timeout", "0ms 0ns", "--allow", "true", "--", "true"],
+            "leaves no time to run",
+        ),
         (&["run", "--allow", "/bin/ls", "guest.wasm"], "write ls=/bin/ls"),
         (&["run", "--env", "CHILDPROOF_NOT_SET", "guest.wasm"], "is not set here"),
         (&["run", "--dir", "::x", "guest.wasm"], "HOST::GUEST"),
