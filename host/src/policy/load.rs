@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use childproof_launch::{Program, Signal};
 
-use super::compile::{self, Invalid, Rules};
+use super::compile::{self, Invalid, Room, Rules};
 use super::resolve;
 use super::{Grant, Limits, Policy, StdStream};
 
@@ -236,7 +236,7 @@ impl Policy {
         writable: &[resolve::Writable],
     ) -> Result<LoadedGrant, Invalid> {
         let at = format!("grants.{name}");
-        let rules = compile::rules(name, grant)?;
+        let rules = compile::rules(name, grant, &mut Room::default())?;
         let place = format!("{at}.program");
         let found = resolve::find(&grant.program, options.search_path).map_err(|why| Invalid::new(&place, why))?;
         let program = Program::open(&found.path).map_err(|why| {

@@ -468,6 +468,33 @@ fn ordinary_patterns_load_and_one_that_takes_too_much_memory_says_what_is_smalle
 }
 
 #[test]
+fn the_patterns_of_a_policy_take_little_memory_together() {
+    use childproof_host::policy::Word;
+    let many = |pattern: &str, count: usize| {
+        let forms = (0..count).map(|index| Word::regex(format!("{pattern}{index}")));
+        Policy::new()
+            .grant("first", forms.fold(grant(), |grant, word| grant.form([word])))
+            .grant("second", grant().env_allow_matching("LANG", pattern))
+            .load(&LoadOptions::default())
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(many("[0-9]{1,4}-", 1000), Ok(()));
+    let too_much = |place: &str, pattern: &str| {
+        Err(format!(
+            "{place}: the patterns of the policy, up to {pattern:?}, need more than 64MiB; use smaller repetition counts; \
+             \\w, \\d and \\s cover all of Unicode, and [0-9A-Za-z_] is much smaller"
+        ))
+    };
+    let large = r"[\w.-]{1,64}";
+    assert_eq!(
+        many(large, 17),
+        too_much("grants.first.forms[16].words[0]", &format!("{large}16"))
+    );
+    assert_eq!(many(large, 16), too_much("grants.second.env.allow.LANG", large));
+}
+
+#[test]
 fn a_policy_from_code_is_checked_like_one_from_text() {
     use childproof_host::policy::{Limits, Word};
     let error = |grant: Grant| load(grant, None, &[]).unwrap_err();
