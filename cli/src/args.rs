@@ -1,6 +1,7 @@
 //! The command line: one definition a flag, from which help and completions come.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,7 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   childproof init                                    write a policy to start from
   childproof explain --policy policy.toml -- git log ask what it says
-  childproof run --policy policy.toml --dir . guest.wasm";
+  childproof run --policy policy.toml --dir .:ro guest.wasm";
 
 /// Runs WebAssembly components that start native programs under a policy.
 ///
@@ -122,7 +123,7 @@ impl FromArgMatches for GuestArgs {
 
 const EXEC_EXAMPLES: &str = "\
 Examples:
-  childproof exec --policy policy.toml --dir . -- git log --oneline
+  childproof exec --policy policy.toml --dir .:ro -- git log --oneline
   echo hello | childproof exec --allow cat -- cat";
 
 /// Run one granted program, without a guest.
@@ -144,7 +145,7 @@ pub(crate) struct ExecArgs {
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   childproof explain --policy policy.toml -- git push
-  childproof explain --policy policy.toml --dir .::/repo --env GIT_PAGER=less -- git log README.md";
+  childproof explain --policy policy.toml --dir .::/repo:ro --env GIT_PAGER=less -- git log README.md";
 
 /// Say whether the policy allows something, and by which rule.
 ///
@@ -187,7 +188,8 @@ pub(crate) struct CompletionsArgs {
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "What it is given")]
 pub(crate) struct SandboxArgs {
-    /// The policy. Without one, nothing is granted but what --allow says.
+    /// The policy. Without one, nothing is granted but what --allow says. FILE may not lie in a --dir
+    /// that is writable.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) policy: Option<PathBuf>,
     /// Grant a program with any arguments, beside what the policy file grants. PATH is its file, or a name that is looked
@@ -209,14 +211,25 @@ pub(crate) struct SandboxArgs {
 #[command(next_help_heading = "How it is watched")]
 pub(crate) struct WatchArgs {
     /// End it, with its processes, after so long: "500ms", "30s", "1h 30m".
-    #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DUR", value_parser = timeout)]
     pub(crate) timeout: Option<Duration>,
     /// Append what happens to processes to FILE, one JSON object a line. If that fails, nothing more is started.
+    /// FILE may not lie in a --dir that is writable.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) audit: Option<PathBuf>,
     /// Say nothing about refusals on stderr.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => {
+            Err("a timeout of nothing leaves no time to run; leave it out to wait for ever".to_owned())
+        }
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// A grant and its arguments.
@@ -264,6 +277,17 @@ pub(crate) struct Dir {
     pub(crate) host: PathBuf,
     pub(crate) guest: String,
     pub(crate) writable: bool,
+}
+
+/// As it was written, but for a `:ro` at its end.
+impl fmt::Display for Dir {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.host.display();
+        match self.host.as_os_str() == self.guest.as_str() {
+            true => write!(f, "{host}"),
+            false => write!(f, "{host}::{}", self.guest),
+        }
+    }
 }
 
 impl FromStr for Dir {
@@ -377,6 +401,10 @@ mod tests {
         assert_eq!("data::/data".parse(), dir("data", "/data", true));
         assert_eq!("data::/data:ro".parse(), dir("data", "/data", false));
         assert_eq!("a:b::c:d".parse(), dir("a:b", "c:d", true));
+        for text in [".", "data/", "data::/data", "data/::data", "a:b::c:d"] {
+            assert_eq!(text.parse::<Dir>().unwrap().to_string(), text);
+            assert_eq!(format!("{text}:ro").parse::<Dir>().unwrap().to_string(), text);
+        }
         for text in ["", ":ro", "::", "::guest", "host::", "host:::ro", "a::b::c"] {
             assert!(text.parse::<Dir>().is_err(), "{text:?} was accepted");
         }

@@ -12,7 +12,7 @@ use crate::{exit, report, runtime, sandbox};
 
 pub(crate) fn exec(args: &ExecArgs) -> Result<ExitCode> {
     let request = sandbox::request(&args.sandbox, &args.program)?;
-    let recorder = sandbox::recorder(&args.watch)?;
+    let recorder = sandbox::recorder(&args.sandbox, &args.watch)?;
     let context = sandbox::watched(sandbox::context(&args.sandbox)?, &recorder).build();
     let runtime = runtime::plain()?;
     let code = runtime.block_on(async {

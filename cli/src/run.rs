@@ -16,7 +16,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let argv: Vec<&str> = iter::once(&*name)
         .chain(args.guest.args.iter().map(String::as_str))
         .collect();
-    let recorder = sandbox::recorder(&args.watch)?;
+    let recorder = sandbox::recorder(&args.sandbox, &args.watch)?;
     let context = sandbox::watched(sandbox::context(&args.sandbox)?, &recorder).build();
     let outputs = Outputs::new()?;
     let wasi = guest::wasi(&args.sandbox, &argv, &outputs)?;

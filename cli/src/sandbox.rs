@@ -16,9 +16,13 @@ use crate::audit::AuditLog;
 use crate::report::{Recorder, Sink};
 
 /// The recorder that these flags ask for.
-pub(crate) fn recorder(args: &WatchArgs) -> Result<Arc<Recorder>> {
-    let log = args.audit.as_deref().map(AuditLog::open).transpose()?;
-    Ok(Recorder::new(args.quiet, log))
+pub(crate) fn recorder(sandbox: &SandboxArgs, watch: &WatchArgs) -> Result<Arc<Recorder>> {
+    let open = |file: &Path| {
+        refuse_writable("--audit", file, &sandbox.dir, "the record of what it did")?;
+        AuditLog::open(file)
+    };
+    let log = watch.audit.as_deref().map(open).transpose()?;
+    Ok(Recorder::new(watch.quiet, log))
 }
 
 /// A context for processes, as the command line describes it. The streams are those of this command.
@@ -69,9 +73,37 @@ fn preopens(dirs: &[Dir]) -> Result<Vec<Preopen>> {
     dirs.iter().map(open).collect()
 }
 
+/// Refuses a file of the operator's that the guest could write to, or put another in the place of.
+fn refuse_writable(flag: &str, file: &Path, dirs: &[Dir], changes: &str) -> Result<()> {
+    for dir in dirs {
+        let preopen = policy::Preopen {
+            guest_path: dir.guest.clone(),
+            host_path: dir.host.clone(),
+            writable: dir.writable,
+        };
+        if preopen.could_replace(file).with_context(|| {
+            format!(
+                "cannot compare {flag} {} with --dir {}",
+                file.display(),
+                dir.host.display()
+            )
+        })? {
+            bail!(
+                "{flag} {}: this file lies in, or is reached through, the writable --dir {dir}, so the guest could change \
+                 {changes}; move the file, or give the directory read-only: --dir {dir}:ro",
+                file.display()
+            );
+        }
+    }
+    Ok(())
+}
+
 fn load(args: &SandboxArgs, preopens: &[Preopen]) -> Result<LoadedPolicy> {
     let mut policy = match &args.policy {
-        Some(file) => read(file)?,
+        Some(file) => {
+            refuse_writable("--policy", file, &args.dir, "what it may do the next time")?;
+            read(file)?
+        }
         None => Policy::new(),
     };
     for allow in &args.allow {

@@ -22,7 +22,7 @@
 //! ## The guest says "git"; this is what it gets.
 //! [grants.git]
 //! program = "git"                       # looked up once in the operator's PATH; or an absolute path
-//! cwd = ["/repo"]                       # the preopens it may work in; the first is the default
+//! cwd = ["/repo"]                       # the preopens it may work in, this one read-only; the first is the default
 //! signals = ["term", "int"]             # kill is always allowed
 //! forms = [
 //!   ["status", "--short"],              # exactly these two arguments
@@ -36,8 +36,18 @@
 //! ]
 //!
 //! [grants.git.env]
-//! set = { GIT_PAGER = "cat", GIT_CONFIG_NOSYSTEM = "1" }
 //! allow = { "GIT_AUTHOR_*" = "[^<>]*", LANG = "[A-Za-z_]+(\\.UTF-8)?", TZ = true }
+//!
+//! ## Git runs programs that `.git` names. These overrule some; for the rest, nobody who is not trusted may write there.
+//! [grants.git.env.set]
+//! GIT_PAGER = "cat"
+//! GIT_CONFIG_NOSYSTEM = "1"
+//! GIT_OPTIONAL_LOCKS = "0"
+//! GIT_CONFIG_COUNT = "2"
+//! GIT_CONFIG_KEY_0 = "core.fsmonitor"
+//! GIT_CONFIG_VALUE_0 = "false"
+//! GIT_CONFIG_KEY_1 = "log.showSignature"
+//! GIT_CONFIG_VALUE_1 = "false"
 //!
 //! [grants.git.limits]
 //! wall = "30s"
@@ -68,6 +78,12 @@
 //!             )
 //!             .env_set("GIT_PAGER", "cat")
 //!             .env_set("GIT_CONFIG_NOSYSTEM", "1")
+//!             .env_set("GIT_OPTIONAL_LOCKS", "0")
+//!             .env_set("GIT_CONFIG_COUNT", "2")
+//!             .env_set("GIT_CONFIG_KEY_0", "core.fsmonitor")
+//!             .env_set("GIT_CONFIG_VALUE_0", "false")
+//!             .env_set("GIT_CONFIG_KEY_1", "log.showSignature")
+//!             .env_set("GIT_CONFIG_VALUE_1", "false")
 //!             .env_allow_matching("GIT_AUTHOR_*", "[^<>]*")
 //!             .env_allow_matching("LANG", r"[A-Za-z_]+(\.UTF-8)?")
 //!             .env_allow("TZ")

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::command::Place;
 use crate::guest::Guest;
@@ -114,16 +114,105 @@ fn a_policy_that_says_something_wrong_says_where() {
 #[test]
 fn a_program_that_the_guest_could_replace_is_refused() {
     let place = Place::new();
-    place.write("tool", "#!/bin/sh\n");
-    std::fs::set_permissions(place.file("tool"), PermissionsExt::from_mode(0o755)).unwrap();
-    let policy = format!("[grants.tool]\nprogram = {:?}\n", place.file("tool").to_str().unwrap());
-    place.write("policy.toml", policy);
+    std::fs::create_dir(place.file("data")).unwrap();
+    place.write("data/tool", "#!/bin/sh\n");
+    std::fs::set_permissions(place.file("data/tool"), PermissionsExt::from_mode(0o755)).unwrap();
+    let tool = place.file("data/tool");
+    place.write(
+        "policy.toml",
+        format!("[grants.tool]\nprogram = {:?}\n", tool.to_str().unwrap()),
+    );
     let explain = |dir: &str| place.run(["explain", "--policy", "policy.toml", "--dir", dir, "--", "tool"]);
-    explain(".::/data").failed_saying(&["policy.toml: grants.tool.program", "writ"]);
-    explain(".::/data:ro").code(0);
+    explain("data::/data").failed_saying(&["policy.toml: grants.tool.program", "writ"]);
+    explain("data::/data:ro").code(0);
     place
-        .run(["exec", "--allow", "tool=./tool", "--dir", ".", "--", "tool"])
+        .run(["exec", "--allow", "tool=./data/tool", "--dir", ".", "--", "tool"])
         .failed_saying(&["--allow tool", "writ"]);
+}
+
+#[test]
+fn a_policy_that_the_guest_could_change_is_refused() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.file("data/sub")).unwrap();
+    for file in ["data/sub/policy.toml", "outside.toml"] {
+        place.write(file, "[grants.true]\nprogram = \"true\"\n");
+    }
+    place.write("guest.wasm", Guest::new().end(true));
+    symlink("data/sub/policy.toml", place.file("to-inside.toml")).unwrap();
+    symlink("../outside.toml", place.file("data/to-outside.toml")).unwrap();
+    symlink("data", place.file("link")).unwrap();
+    let with = |policy: &str, dir: &str| {
+        [
+            ("run", &["guest.wasm"][..]),
+            ("exec", &["--", "true"]),
+            ("explain", &["--", "true"]),
+        ]
+        .map(|(command, what)| place.run([&[command, "--policy", policy, "--dir", dir], what].concat()))
+    };
+    for (policy, dir) in [
+        ("data/sub/policy.toml", "data"),
+        ("data/sub/policy.toml", "."),
+        ("data/sub/policy.toml", "link::/data"),
+        ("link/sub/policy.toml", "data"),
+        ("to-inside.toml", "data"),
+        ("data/to-outside.toml", "data"),
+        ("data/../outside.toml", "."),
+    ] {
+        for ended in with(policy, dir) {
+            let line = ended.code(125).only_line();
+            assert_eq!(
+                line,
+                format!(
+                    "--policy {policy}: this file lies in, or is reached through, the writable --dir {dir}, so the guest \
+                     could change what it may do the next time; move the file, or give the directory read-only: --dir {dir}:ro"
+                )
+            );
+        }
+        for ended in with(policy, &format!("{dir}:ro")) {
+            ended.code(0);
+        }
+    }
+    for ended in with("outside.toml", "data") {
+        ended.code(0);
+    }
+}
+
+#[test]
+fn an_audit_log_that_the_guest_could_change_is_refused_before_it_is_made() {
+    let place = Place::new();
+    std::fs::create_dir(place.file("data")).unwrap();
+    place.write("guest.wasm", Guest::new().end(true));
+    let with = |log: &str, dir: &str| {
+        [
+            ("run", &["guest.wasm"][..]),
+            ("exec", &["--allow", "true", "--", "true"]),
+        ]
+        .map(|(command, what)| place.run([&[command, "--audit", log, "--dir", dir], what].concat()))
+    };
+    for dir in ["data", ".::/all"] {
+        for ended in with("data/audit.jsonl", dir) {
+            let line = ended.code(125).only_line();
+            assert_eq!(
+                line,
+                format!(
+                    "--audit data/audit.jsonl: this file lies in, or is reached through, the writable --dir {dir}, so the \
+                     guest could change the record of what it did; move the file, or give the directory read-only: \
+                     --dir {dir}:ro"
+                )
+            );
+            assert!(!place.file("data/audit.jsonl").exists());
+        }
+    }
+    for ended in with("data/audit.jsonl", "data:ro") {
+        ended.code(0);
+    }
+    // It is there now.
+    for ended in with("data/audit.jsonl", "data") {
+        ended.code(125);
+    }
+    for ended in with("audit.jsonl", "data") {
+        ended.code(0);
+    }
 }
 
 #[test]
@@ -193,6 +282,11 @@ fn a_command_line_that_is_wrong_is_a_usage_error() {
         (&["explain", "--policy", "x"], "NAME"),
         (&["run", "--no-such-flag", "guest.wasm"], "--no-such-flag"),
         (&["run", "--timeout", "soon", "guest.wasm"], "--timeout"),
+        (&["run", "--timeout", "0s", "guest.wasm"], "leaves no time to run"),
+        (
+            &["exec", "--timeout", "0ms 0ns", "--allow", "true", "--", "true"],
+            "leaves no time to run",
+        ),
         (&["run", "--allow", "/bin/ls", "guest.wasm"], "write ls=/bin/ls"),
         (&["run", "--env", "CHILDPROOF_NOT_SET", "guest.wasm"], "is not set here"),
         (&["run", "--dir", "::x", "guest.wasm"], "HOST::GUEST"),

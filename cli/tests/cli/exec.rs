@@ -89,7 +89,7 @@ fn git_works_on_the_directory_it_is_given() {
         "policy.toml",
         "[grants.git]\nprogram = \"git\"\ncwd = [\"/repo\"]\nforms = [[\"status\", \"--short\"]]\n",
     );
-    let with = ["exec", "--policy", "policy.toml", "--dir", ".::/repo", "--", "git"];
+    let with = ["exec", "--policy", "policy.toml", "--dir", ".::/repo:ro", "--", "git"];
     let ended = place.run([&with[..], &["status", "--short"]].concat()).code(0);
     assert!(ended.stdout().contains("?? \"new file\""), "{}", ended.stdout());
     let line = place.run([&with[..], &["push"]].concat()).code(126).only_line();
@@ -181,7 +181,7 @@ fn a_directory_that_the_grant_does_not_name_is_not_worked_in() {
             "--policy",
             "policy.toml",
             "--dir",
-            ".::/repo",
+            ".::/repo:ro",
             "--dir",
             "data::/data",
             "--",

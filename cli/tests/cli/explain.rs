@@ -22,7 +22,7 @@ fn what_is_allowed_is_said_with_its_rule_and_not_run() {
         "--policy",
         "policy.toml",
         "--dir",
-        ".::/data",
+        ".::/data:ro",
         "--env",
         "LANG=de",
         "--",
@@ -53,7 +53,7 @@ fn what_is_refused_is_said_with_its_rule_and_a_remedy() {
     let place = Place::new();
     place.write("policy.toml", POLICY);
     let refused = |args: &[&str], parts: &[&str]| {
-        let with = ["explain", "--policy", "policy.toml", "--dir", ".::/data"];
+        let with = ["explain", "--policy", "policy.toml", "--dir", ".::/data:ro"];
         let ended = place.run([&with[..], args].concat()).code(1);
         let stdout = ended.stdout();
         assert!(
@@ -92,6 +92,58 @@ fn the_starter_policy_loads_and_holds() {
             .stdout(),
         "hello"
     );
+}
+
+#[test]
+fn git_as_the_starter_grants_it_runs_no_monitor_and_no_hook_of_the_repository() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let git = |args: &[&str]| {
+        let status = std::process::Command::new("git")
+            .args(args)
+            .current_dir(place.file("repo"))
+            .status()
+            .unwrap();
+        assert!(status.success());
+    };
+    let program = |name: &str, mark: &str| {
+        let path = place.file(name);
+        place.write(name, format!("#!/bin/sh\n: > {:?}\n", place.file(mark)));
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        path.into_os_string().into_string().unwrap()
+    };
+    std::fs::create_dir(place.file("repo")).unwrap();
+    git(&["init", "--quiet"]);
+    place.write("repo/file", "content");
+    git(&["add", "file"]);
+    git(&["config", "core.fsmonitor", &program("monitor", "monitor-ran")]);
+    program("repo/.git/hooks/post-index-change", "hook-ran");
+
+    let starter = place.run(["init", "-"]).code(0).stdout();
+    let (_, grant) = starter.split_once("\n#[grants.git]\n").unwrap();
+    let policy: String = grant
+        .lines()
+        .filter_map(|line| line.strip_prefix('#'))
+        .filter(|line| !line.starts_with(' ') || line.starts_with("  "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    place.write("policy.toml", format!("[grants.git]\n{policy}"));
+    let run = |policy: &str| {
+        // Its content is as it was, and it is another file: git looks, and notes in its index what it saw.
+        place.write("new", "content");
+        std::fs::rename(place.file("new"), place.file("repo/file")).unwrap();
+        let flags = ["exec", "--policy", policy, "--dir", "repo::/repo:ro"];
+        let ended = place
+            .run([&flags[..], &["--", "git", "status", "--short"]].concat())
+            .code(0);
+        assert_eq!(ended.stdout(), "A  file\n");
+        ["monitor-ran", "hook-ran"].map(|mark| place.file(mark).exists())
+    };
+    assert_eq!(run("policy.toml"), [false, false]);
+    // The repository is what it should be: without these variables, both are run.
+    let (bare, _) = policy.split_once("[grants.git.env]").unwrap();
+    place.write("bare.toml", format!("[grants.git]\n{bare}"));
+    assert_eq!(run("bare.toml"), [true, true]);
 }
 
 #[test]

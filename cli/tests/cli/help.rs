@@ -21,6 +21,23 @@ fn help_says_what_each_command_is_for_and_what_its_exit_codes_mean() {
 }
 
 #[test]
+fn no_example_gives_the_guest_a_directory_to_write_that_may_hold_its_policy() {
+    let place = Place::new();
+    let mut with_both = 0;
+    let commands = COMMANDS.iter().map(|command| vec![*command, "--help"]);
+    for args in commands.chain([vec!["--help"]]) {
+        let help = place.run(args).code(0).stdout();
+        let examples = help.lines().filter(|line| line.trim_start().starts_with("childproof "));
+        for example in examples.filter(|line| line.contains("--policy ") && line.contains("--dir ")) {
+            with_both += 1;
+            let (_, dir) = example.split_once("--dir ").unwrap();
+            assert!(dir.split(' ').next().unwrap().ends_with(":ro"), "{example}");
+        }
+    }
+    assert!(with_both >= 4, "the examples with --policy and --dir were not found");
+}
+
+#[test]
 fn the_help_of_a_command_has_all_its_flags() {
     let given = [
         "--policy <FILE>",

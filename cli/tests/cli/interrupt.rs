@@ -201,9 +201,10 @@ fn a_timeout_that_is_not_reached_changes_nothing() {
 #[test]
 fn a_limit_of_the_policy_holds_while_the_guest_never_rests() {
     let place = Place::new();
+    std::fs::create_dir(place.file("data")).unwrap();
     rustix::fs::mkfifoat(
         rustix::fs::CWD,
-        place.file("fifo"),
+        place.file("data/fifo"),
         rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
     )
     .unwrap();
@@ -214,9 +215,12 @@ fn a_limit_of_the_policy_holds_while_the_guest_never_rests() {
         .spin()
         .end(true);
     place.write("guest.wasm", guest);
-    let (child, _stdout) = start(&place, &["run", "--policy", "policy.toml", "--dir", ".", "guest.wasm"]);
+    let (child, _stdout) = start(
+        &place,
+        &["run", "--policy", "policy.toml", "--dir", "data", "guest.wasm"],
+    );
     // To open it is to wait for the program to open it, and its end is the program's.
-    let mut fifo = std::fs::File::open(place.file("fifo")).unwrap();
+    let mut fifo = std::fs::File::open(place.file("data/fifo")).unwrap();
     assert_eq!(fifo.read_to_end(&mut Vec::new()).unwrap(), 0);
     signal(&child, Signal::TERM);
     ended_with(child, 143);

@@ -15,8 +15,23 @@ const MOST_WORDS: usize = 128;
 const LONGEST_NAME: usize = 64;
 /// The longest pattern, in bytes.
 const LONGEST_PATTERN: usize = 4096;
-/// How much memory one compiled pattern may take, in bytes.
-const PATTERN_MEMORY: usize = 128 << 10;
+/// How much memory one compiled pattern may take, in bytes. A `\w` takes 60 KiB, because it covers all of Unicode, and this
+/// is room for 64 of them; patterns over ASCII alone take a hundredth of it.
+const PATTERN_MEMORY: usize = 4 << 20;
+/// How much memory the compiled patterns of a policy may take together, in bytes.
+const POLICY_MEMORY: usize = 64 << 20;
+/// What a pattern counts for at least. A larger one counts for the next power of two.
+const LEAST_MEMORY: usize = 16 << 10;
+
+/// The memory that is left for the patterns of a policy.
+#[derive(Debug)]
+pub(super) struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Room {
+        Room(POLICY_MEMORY)
+    }
+}
 
 /// A policy says what it may not say: where, and what is wrong with it.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,14 +67,15 @@ pub(super) enum ArgumentRules {
 /// Checks everything that can be checked without the operating system.
 pub(super) fn policy(policy: &Policy) -> Result<(), Invalid> {
     limits("limits", &policy.limits)?;
+    let mut room = Room::default();
     policy
         .grants
         .iter()
-        .try_for_each(|(name, grant)| rules(name, grant).map(drop))
+        .try_for_each(|(name, grant)| rules(name, grant, &mut room).map(drop))
 }
 
 /// Checks and compiles one grant.
-pub(super) fn rules(name: &str, grant: &Grant) -> Result<Rules, Invalid> {
+pub(super) fn rules(name: &str, grant: &Grant, room: &mut Room) -> Result<Rules, Invalid> {
     let at = format!("grants.{name}");
     check_name(name).map_err(|why| Invalid::new(&at, format!("the name {} of a grant {why}", quote(name))))?;
     program(&at, grant)?;
@@ -73,8 +89,8 @@ pub(super) fn rules(name: &str, grant: &Grant) -> Result<Rules, Invalid> {
     }
     limits(&format!("{at}.limits"), &grant.limits)?;
     Ok(Rules {
-        args: arguments(&at, &grant.args)?,
-        env: Environment::compile(&at, grant)?,
+        args: arguments(&at, &grant.args, room)?,
+        env: Environment::compile(&at, grant, room)?,
     })
 }
 
@@ -122,7 +138,7 @@ fn program(at: &str, grant: &Grant) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn arguments(at: &str, args: &Arguments) -> Result<ArgumentRules, Invalid> {
+fn arguments(at: &str, args: &Arguments, room: &mut Room) -> Result<ArgumentRules, Invalid> {
     let forms = match args {
         Arguments::None => return Ok(ArgumentRules::None),
         Arguments::Any => return Ok(ArgumentRules::Any),
@@ -151,7 +167,7 @@ fn arguments(at: &str, args: &Arguments) -> Result<ArgumentRules, Invalid> {
                 ));
             }
         }
-        shapes.push(shape(&at, form)?);
+        shapes.push(shape(&at, form, room)?);
     }
     Ok(ArgumentRules::Forms(shapes))
 }
@@ -164,7 +180,7 @@ fn rule_name(at: &str, form: &Form) -> String {
     }
 }
 
-fn shape(at: &str, form: &Form) -> Result<Shape, Invalid> {
+fn shape(at: &str, form: &Form, room: &mut Room) -> Result<Shape, Invalid> {
     if form.words.len() > MOST_WORDS {
         let message = format!("a form has at most {MOST_WORDS} words; repeat the last one for more arguments");
         return Err(Invalid::new(at, message));
@@ -188,17 +204,17 @@ fn shape(at: &str, form: &Form) -> Result<Shape, Invalid> {
                     return Err(Invalid::new(at, "`min` is larger than `max`, so nothing can match"));
                 }
                 tail = Some(Tail {
-                    word: matcher(&at, word)?,
+                    word: matcher(&at, word, room)?,
                     min: *min,
                     max: max.unwrap_or(Tail::UNBOUNDED),
                 });
             }
             Word::Optional(word) => items.push(Item {
-                word: matcher(&at, word)?,
+                word: matcher(&at, word, room)?,
                 optional: true,
             }),
             word => items.push(Item {
-                word: matcher(&at, word)?,
+                word: matcher(&at, word, room)?,
                 optional: false,
             }),
         }
@@ -210,7 +226,7 @@ fn shape(at: &str, form: &Form) -> Result<Shape, Invalid> {
     })
 }
 
-fn matcher(at: &str, word: &Word) -> Result<Matcher, Invalid> {
+fn matcher(at: &str, word: &Word, room: &mut Room) -> Result<Matcher, Invalid> {
     let no_nul = |text: &str| match text.contains('\0') {
         true => Err(Invalid::new(at, "it holds a NUL character, which no argument can")),
         false => Ok(text.to_owned()),
@@ -224,7 +240,7 @@ fn matcher(at: &str, word: &Word) -> Result<Matcher, Invalid> {
         Word::OneOf(words) => Ok(Matcher::OneOf(
             words.iter().map(|word| no_nul(word)).collect::<Result<_, _>>()?,
         )),
-        Word::Regex(text) => match pattern(text) {
+        Word::Regex(text) => match pattern(text, room) {
             Ok(regex) => Ok(Matcher::Regex {
                 text: text.clone(),
                 regex,
@@ -242,10 +258,10 @@ fn matcher(at: &str, word: &Word) -> Result<Matcher, Invalid> {
     }
 }
 
-/// Compiles a pattern so that it matches whole texts only.
+/// Compiles a pattern so that it matches whole texts only, and takes from the room what it needs.
 ///
 /// The anchors go around the parsed pattern, never around its text: `a)|(b` or a comment cannot get rid of them.
-pub(super) fn pattern(text: &str) -> Result<Regex, String> {
+pub(super) fn pattern(text: &str, room: &mut Room) -> Result<Regex, String> {
     if text.len() > LONGEST_PATTERN {
         return Err(format!("the pattern is longer than {LONGEST_PATTERN} bytes"));
     }
@@ -271,17 +287,36 @@ pub(super) fn pattern(text: &str) -> Result<Regex, String> {
             }
         })?;
     let whole = Hir::concat(vec![Hir::look(Look::Start), hir, Hir::look(Look::End)]);
-    RegexBuilder::new(&whole.to_string())
-        .size_limit(PATTERN_MEMORY)
-        .nest_limit(128)
-        .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => {
-                format!(
-                    "the pattern {} needs more than 128KiB; use smaller repetition counts",
-                    quote(text)
-                )
+    let whole = whole.to_string();
+    let smaller =
+        "use smaller repetition counts; \\w, \\d and \\s cover all of Unicode, and [0-9A-Za-z_] is much smaller";
+    let mut memory = LEAST_MEMORY;
+    while memory <= PATTERN_MEMORY {
+        if memory > room.0 {
+            return Err(format!(
+                "the patterns of the policy, up to {}, need more than {}MiB; {smaller}",
+                quote(text),
+                POLICY_MEMORY >> 20
+            ));
+        }
+        match RegexBuilder::new(&whole).size_limit(memory).nest_limit(128).build() {
+            Ok(regex) => {
+                room.0 -= memory;
+                return Ok(regex);
             }
-            error => format!("the pattern {} is wrong: {}", quote(text), bare(&error.to_string())),
-        })
+            Err(regex::Error::CompiledTooBig(_)) => memory *= 2,
+            Err(error) => {
+                return Err(format!(
+                    "the pattern {} is wrong: {}",
+                    quote(text),
+                    bare(&error.to_string())
+                ));
+            }
+        }
+    }
+    Err(format!(
+        "the pattern {} needs more than {}MiB; {smaller}",
+        quote(text),
+        PATTERN_MEMORY >> 20
+    ))
 }

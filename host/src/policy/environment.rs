@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use regex::Regex;
 
-use super::compile::{Invalid, pattern};
+use super::compile::{Invalid, Room, pattern};
 use super::refusal::{bare, quote};
 use super::{EnvValue, Field, Grant, Refusal, dangerous};
 
@@ -27,10 +27,10 @@ pub(super) enum ValueRule {
 }
 
 impl ValueRule {
-    fn compile(at: &str, value: &EnvValue) -> Result<ValueRule, Invalid> {
+    fn compile(at: &str, value: &EnvValue, room: &mut Room) -> Result<ValueRule, Invalid> {
         match value {
             EnvValue::Any => Ok(ValueRule::Any),
-            EnvValue::Regex(text) => match pattern(text) {
+            EnvValue::Regex(text) => match pattern(text, room) {
                 Ok(regex) => Ok(ValueRule::Regex {
                     text: text.clone(),
                     regex,
@@ -58,7 +58,7 @@ impl ValueRule {
 }
 
 impl Environment {
-    pub(super) fn compile(at: &str, grant: &Grant) -> Result<Environment, Invalid> {
+    pub(super) fn compile(at: &str, grant: &Grant, room: &mut Room) -> Result<Environment, Invalid> {
         for (key, value) in &grant.env_set {
             let at = format!("{at}.env.set.{key}");
             if let Err(why) = check_key(key) {
@@ -88,7 +88,7 @@ impl Environment {
             if beginning.unwrap_or(key).contains('*') {
                 return Err(Invalid::new(at, "a \"*\" may stand at the end of a name only"));
             }
-            let rule = ValueRule::compile(&at, value)?;
+            let rule = ValueRule::compile(&at, value, room)?;
             match beginning {
                 Some(beginning) if dangerous::swallows(beginning) => {
                     let message =

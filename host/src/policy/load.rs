@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use childproof_launch::{Program, Signal};
 
-use super::compile::{self, Invalid, Rules};
+use super::compile::{self, Invalid, Room, Rules};
 use super::resolve;
 use super::{Grant, Limits, Policy, StdStream};
 
@@ -20,6 +21,24 @@ pub struct Preopen {
     pub host_path: PathBuf,
     /// Whether the guest may write below it.
     pub writable: bool,
+}
+
+impl Preopen {
+    /// Whether the guest could put another file in the place of `file`, a path of the host, or create it if it is not there:
+    /// because the preopen is writable, and the file, or a symbolic link that leads to it, lies below it. For files that a
+    /// guest must not decide on, such as its own policy.
+    ///
+    /// # Ambient Authority
+    ///
+    /// This reads the host's file system.
+    ///
+    /// # Errors
+    ///
+    /// If the preopen is writable: a `host_path` that cannot be resolved; a `file` that is empty, or relative where the
+    /// working directory is not known.
+    pub fn could_replace(&self, file: &Path) -> io::Result<bool> {
+        resolve::could_replace(self, file)
+    }
 }
 
 /// What loading a policy needs to know.
@@ -86,8 +105,11 @@ impl LoadedPolicy {
     /// # Errors
     ///
     /// If `writable`: a `host_path` that cannot be resolved; a program that lies below it, or whose interpreter or a symbolic
-    /// link on the way does.
+    /// link on the way does; a program that was found by its bare name, after a directory of the search path that does.
     pub fn check_preopen(&self, guest_path: &str, host_path: &Path, writable: bool) -> Result<(), LoadError> {
+        if !writable {
+            return Ok(());
+        }
         let preopen = Preopen {
             guest_path: guest_path.to_owned(),
             host_path: host_path.to_owned(),
@@ -109,8 +131,7 @@ pub struct LoadedGrant {
     /// The grant's place in the policy: `grants.git`.
     at: String,
     policy: Grant,
-    /// The path of the program before symbolic links were resolved.
-    found: PathBuf,
+    found: resolve::Found,
     program: Arc<Program>,
     pub(super) rules: Rules,
     process_limits: Limits,
@@ -168,7 +189,7 @@ impl LoadedGrant {
 
     /// Whether a path, as text, is one of those that lead to the program.
     pub(super) fn is_program(&self, path: &Path) -> bool {
-        path == self.policy.program || path == self.found || path == self.program.path()
+        path == self.policy.program || path == self.found.path || path == self.program.path()
     }
 }
 
@@ -186,7 +207,9 @@ impl Policy {
     ///
     /// A policy that says something it may not; a program that is not there, cannot be run or has another digest; a
     /// program that the guest could replace, because it, its interpreter, or a symbolic link that leads to one of them
-    /// lies in a writable preopen; a working directory that is no preopen.
+    /// lies in a writable preopen; a script whose interpreter is a relative path; a
+    /// program that is found by its bare name, after a directory of the search path that lies in a writable preopen; a
+    /// working directory that is no preopen.
     pub fn load(&self, options: &LoadOptions<'_>) -> Result<LoadedPolicy, LoadError> {
         compile::policy(self).map_err(|invalid| error(None, invalid))?;
         let writable = resolve::writable(options.preopens).map_err(|invalid| error(None, invalid))?;
@@ -213,10 +236,10 @@ impl Policy {
         writable: &[resolve::Writable],
     ) -> Result<LoadedGrant, Invalid> {
         let at = format!("grants.{name}");
-        let rules = compile::rules(name, grant)?;
+        let rules = compile::rules(name, grant, &mut Room::default())?;
         let place = format!("{at}.program");
         let found = resolve::find(&grant.program, options.search_path).map_err(|why| Invalid::new(&place, why))?;
-        let program = Program::open(&found).map_err(|why| {
+        let program = Program::open(&found.path).map_err(|why| {
             Invalid::new(
                 &place,
                 format!("the program cannot be used: {why}; correct the path, or drop the grant"),

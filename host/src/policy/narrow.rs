@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::compile::{self, ArgumentRules, Invalid, Rules};
+use super::compile::{self, ArgumentRules, Invalid, Room, Rules};
 use super::matching::{Matcher, Paths, Shape, Tail};
 use super::{Grant, Limits, Policy, StdStream};
 
@@ -89,7 +89,8 @@ fn narrow_grant(name: &str, at: &str, own: &Grant, grant: &Grant) -> Result<Gran
     if grant.argv0 && !own.argv0 {
         return wider(format!("{at}.argv0"), "the wider policy does not let a guest set it");
     }
-    let (own_rules, rules) = (compile::rules(name, own)?, compile::rules(name, grant)?);
+    let compiled = |grant| compile::rules(name, grant, &mut Room::default());
+    let (own_rules, rules) = (compiled(own)?, compiled(grant)?);
     arguments(at, &own_rules, &rules)?;
     if let Err((place, message)) = rules.env.within(&own_rules.env) {
         return wider(format!("{at}.{place}"), message);

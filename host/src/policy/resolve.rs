@@ -44,27 +44,43 @@ fn identity(_: &Path) -> Option<Identity> {
 pub(super) fn writable(preopens: &[Preopen]) -> Result<Vec<Writable>, Invalid> {
     let writable = preopens.iter().filter(|preopen| preopen.writable);
     writable
-        .map(|preopen| match fs::canonicalize(&preopen.host_path) {
-            Ok(canonical) => Ok(Writable {
-                guest_path: preopen.guest_path.clone(),
-                identity: identity(&canonical),
-                canonical,
-            }),
-            Err(error) => {
+        .map(|preopen| {
+            Writable::new(preopen).map_err(|error| {
                 let message = format!(
                     "the directory {} cannot be resolved: {error}",
                     preopen.host_path.display()
                 );
-                Err(Invalid::new(format!("preopen {:?}", preopen.guest_path), message))
-            }
+                Invalid::new(format!("preopen {:?}", preopen.guest_path), message)
+            })
         })
         .collect()
 }
 
+/// Whether the guest could put another file in the place of `file`, or create it.
+pub(super) fn could_replace(preopen: &Preopen, file: &Path) -> io::Result<bool> {
+    if !preopen.writable {
+        return Ok(false);
+    }
+    // Where the way ends early, what is missing is created in the last of the directories.
+    let (directories, _) = lookups(&std::path::absolute(file)?);
+    Ok(holder(&[Writable::new(preopen)?], &directories).is_some())
+}
+
+/// Where a program was found.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Its path before symbolic links are resolved.
+    pub(super) path: PathBuf,
+    /// The paths that the search tried before, in vain. Whoever can put a program there decides what the next search finds.
+    tried: Vec<PathBuf>,
+}
+
 /// The path of a program: itself if it is absolute, else what the search path has under its name.
-pub(super) fn find(program: &Path, search_path: Option<&OsStr>) -> Result<PathBuf, String> {
+pub(super) fn find(program: &Path, search_path: Option<&OsStr>) -> Result<Found, String> {
+    let mut tried = Vec::new();
     if program.is_absolute() {
-        return Ok(program.to_owned());
+        let path = program.to_owned();
+        return Ok(Found { path, tried });
     }
     let name = program.display();
     let Some(search_path) = search_path else {
@@ -73,11 +89,16 @@ pub(super) fn find(program: &Path, search_path: Option<&OsStr>) -> Result<PathBu
         ));
     };
     // An empty or relative entry would make the host's working directory decide what runs.
-    let directories = std::env::split_paths(search_path).filter(|directory| directory.is_absolute());
-    let mut candidates = directories.map(|directory| directory.join(program));
-    candidates.find(|candidate| is_program(candidate)).ok_or_else(|| {
-        format!("there is no program \"{name}\" in PATH; install it, write an absolute path, or drop the grant")
-    })
+    for directory in std::env::split_paths(search_path).filter(|directory| directory.is_absolute()) {
+        let path = directory.join(program);
+        if is_program(&path) {
+            return Ok(Found { path, tried });
+        }
+        tried.push(path);
+    }
+    Err(format!(
+        "there is no program \"{name}\" in PATH; install it, write an absolute path, or drop the grant"
+    ))
 }
 
 #[cfg(unix)]
@@ -92,15 +113,14 @@ fn is_program(path: &Path) -> bool {
 }
 
 /// Refuses a program that a guest could replace: now, or before the policy is loaded the next time.
-pub(super) fn refuse_replaceable(found: &Path, canonical: &Path, preopens: &[Writable]) -> Result<(), String> {
-    if preopens.is_empty() {
-        return Ok(());
-    }
+pub(super) fn refuse_replaceable(found: &Found, canonical: &Path, preopens: &[Writable]) -> Result<(), String> {
     let within = |path: &Path| -> Result<Option<&Writable>, String> {
-        let directories = lookups(path).map_err(|error| format!("{} cannot be resolved: {error}", path.display()))?;
-        Ok(preopens
-            .iter()
-            .find(|preopen| directories.iter().any(|directory| preopen.holds(directory))))
+        if preopens.is_empty() {
+            return Ok(None);
+        }
+        let (directories, end) = lookups(path);
+        end.map_err(|error| format!("{} cannot be resolved: {error}", path.display()))?;
+        Ok(holder(preopens, &directories))
     };
     let advice = "so the guest could replace it; name a program elsewhere, or make the preopen read-only";
     if let Some(preopen) = within(canonical)? {
@@ -110,20 +130,21 @@ pub(super) fn refuse_replaceable(found: &Path, canonical: &Path, preopens: &[Wri
             preopen.guest_path
         ));
     }
-    if let Some(preopen) = within(found)? {
-        let found = found.display();
+    if let Some(preopen) = within(&found.path)? {
+        let found = found.path.display();
         return Err(format!(
             "the way to the program {found} leads through the writable preopen {:?}, {advice}",
             preopen.guest_path
         ));
     }
+    refuse_overtaken(found, preopens)?;
     let mut script = canonical.to_owned();
     for _ in 0..MOST_INTERPRETERS {
         // A file is opened only after it is known to be out of the guest's reach: opening a pipe of its own would hang.
         let Some(interpreter) = interpreter(&script) else { break };
         if interpreter.is_relative() {
             return Err(format!(
-                "the interpreter {} of the program is a relative path, so the guest's working directory decides what it is; \
+                "the interpreter {} of the program is a relative path, so the process's working directory decides what it is; \
                  name a program whose interpreter has an absolute path",
                 interpreter.display()
             ));
@@ -141,7 +162,44 @@ pub(super) fn refuse_replaceable(found: &Path, canonical: &Path, preopens: &[Wri
     Ok(())
 }
 
+/// Refuses a program that is found by its name after a directory of `PATH` into which a guest could put another one.
+fn refuse_overtaken(found: &Found, preopens: &[Writable]) -> Result<(), String> {
+    for tried in &found.tried {
+        // The way may well end early: what is missing is created in the last of the directories.
+        let (directories, _) = lookups(tried);
+        if let Some(preopen) = holder(preopens, &directories) {
+            let (name, entry) = (tried.file_name().unwrap_or_default(), tried.parent().unwrap_or(tried));
+            return Err(format!(
+                "\"{}\" is looked up in {} of PATH before it is found as {}, and that leads through the writable preopen \
+                 {:?}, so the guest could put another program there; write the absolute path, take the directory out of \
+                 PATH, or make the preopen read-only",
+                name.display(),
+                entry.display(),
+                found.path.display(),
+                preopen.guest_path
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The first of the preopens that holds one of the directories.
+fn holder<'p>(preopens: &'p [Writable], directories: &[PathBuf]) -> Option<&'p Writable> {
+    preopens
+        .iter()
+        .find(|preopen| directories.iter().any(|directory| preopen.holds(directory)))
+}
+
 impl Writable {
+    fn new(preopen: &Preopen) -> io::Result<Writable> {
+        let canonical = fs::canonicalize(&preopen.host_path)?;
+        Ok(Writable {
+            guest_path: preopen.guest_path.clone(),
+            identity: identity(&canonical),
+            canonical,
+        })
+    }
+
     fn holds(&self, directory: &Path) -> bool {
         directory.starts_with(&self.canonical)
             || self.identity.is_some()
@@ -151,9 +209,15 @@ impl Writable {
     }
 }
 
-/// The directories in which a name is looked up on the way along `path`, all symbolic links followed.
-fn lookups(path: &Path) -> io::Result<Vec<PathBuf>> {
+/// The directories in which a name is looked up on the way along the absolute `path`, all symbolic links followed; and why
+/// the way ends early, if it does.
+fn lookups(path: &Path) -> (Vec<PathBuf>, io::Result<()>) {
     let mut directories = Vec::new();
+    let end = follow(path, &mut directories);
+    (directories, end)
+}
+
+fn follow(path: &Path, directories: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut current = PathBuf::new();
     let mut ahead: Vec<OsString> = reversed(path);
     let mut links = 0;
@@ -178,7 +242,7 @@ fn lookups(path: &Path) -> io::Result<Vec<PathBuf>> {
             Some(Component::CurDir) | None => {}
         }
     }
-    Ok(directories)
+    Ok(())
 }
 
 fn reversed(path: &Path) -> Vec<OsString> {
@@ -192,6 +256,10 @@ fn reversed(path: &Path) -> Vec<OsString> {
 #[cfg(unix)]
 fn interpreter(program: &Path) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt;
+    // To open a pipe would be to wait for its writer.
+    if !fs::metadata(program).ok()?.is_file() {
+        return None;
+    }
     let mut start = Vec::new();
     File::open(program)
         .ok()?

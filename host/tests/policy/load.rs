@@ -183,6 +183,51 @@ fn a_program_inside_a_writable_preopen_is_refused() {
 }
 
 #[test]
+fn a_bare_name_that_the_guest_could_put_an_earlier_program_under_is_refused() {
+    let scratch = Scratch::new();
+    let tool = scratch.program("usr/tool", "#!/bin/sh\n");
+    let (repo, usr, other) = (
+        scratch.directory("repo"),
+        scratch.path("usr"),
+        scratch.directory("other"),
+    );
+    let bin = scratch.directory("repo/bin");
+    symlink(&bin, scratch.path("link")).unwrap();
+    symlink(repo.join("not-there-yet"), other.join("tool")).unwrap();
+    let preopens = |writable| [preopen("/code", &repo, writable)];
+    let search = |directories: &[&Path]| std::env::join_paths(directories).unwrap().into_string().unwrap();
+    for entry in [
+        bin,
+        repo.clone(),
+        repo.join("not/there/yet"),
+        scratch.path("link"),
+        other.clone(),
+    ] {
+        let path = search(&[&entry, &usr]);
+        let refused = load(Grant::program("tool"), Some(&path), &preopens(true)).unwrap_err();
+        assert_eq!(
+            refused,
+            format!(
+                "grants.tool.program: \"tool\" is looked up in {} of PATH before it is found as {}, and that leads through \
+                 the writable preopen \"/code\", so the guest could put another program there; write the absolute path, \
+                 take the directory out of PATH, or make the preopen read-only",
+                entry.display(),
+                tool.display()
+            )
+        );
+        let read_only = load(Grant::program("tool"), Some(&path), &preopens(false)).unwrap();
+        assert_eq!(program(&read_only), tool);
+        let later = read_only.check_preopen("/code", &repo, true).unwrap_err();
+        assert_eq!(later.to_string(), refused);
+        assert!(load(Grant::program(&tool), Some(&path), &preopens(true)).is_ok());
+        let after = search(&[&usr, &entry]);
+        assert!(load(Grant::program("tool"), Some(&after), &preopens(true)).is_ok());
+    }
+    let elsewhere = search(&[&scratch.path("nowhere"), &usr]);
+    assert!(load(Grant::program("tool"), Some(&elsewhere), &preopens(true)).is_ok());
+}
+
+#[test]
 fn a_preopen_reached_by_a_symbolic_link_is_seen_through() {
     let scratch = Scratch::new();
     let tool = scratch.program("repo/tool", "#!/bin/sh\n");
@@ -275,14 +320,24 @@ fn the_interpreters_of_interpreters_are_followed_as_far_as_the_system_does() {
 fn an_interpreter_that_the_working_directory_decides_on_is_refused() {
     let scratch = Scratch::new();
     let script = scratch.program("bin/tool", "#!venv/python -I\n");
-    let preopens = [preopen("/code", scratch.directory("repo"), true)];
-    let refused = load(Grant::program(&script), None, &preopens).unwrap_err();
-    assert!(
-        refused.starts_with("grants.tool.program: the interpreter venv/python of the program is a relative path"),
-        "{refused}"
-    );
+    let through = scratch.program("bin/through", &format!("#!{}\n", script.display()));
     let no_interpreter = scratch.program("bin/text", "#!\n");
-    assert!(load(Grant::program(&no_interpreter), None, &preopens).is_ok());
+    let repo = scratch.directory("repo");
+    for preopens in [
+        &[][..],
+        &[preopen("/code", &repo, false)],
+        &[preopen("/code", &repo, true)],
+    ] {
+        for program in [&script, &through] {
+            let refused = load(Grant::program(program), None, preopens).unwrap_err();
+            assert!(
+                refused
+                    .starts_with("grants.tool.program: the interpreter venv/python of the program is a relative path"),
+                "{preopens:?}: {refused}"
+            );
+        }
+        assert!(load(Grant::program(&no_interpreter), None, preopens).is_ok());
+    }
 }
 
 #[test]
@@ -303,6 +358,41 @@ fn a_preopen_that_comes_later_is_checked_like_one_that_was_there() {
     assert_eq!(policy.check_preopen("/code", &elsewhere, true), Ok(()));
     let error = policy.check_preopen("/code", &scratch.path("gone"), true).unwrap_err();
     assert_eq!(error.field, "preopen \"/code\"");
+}
+
+#[test]
+fn a_file_that_the_guest_could_replace_is_known_by_each_way_to_it() {
+    let scratch = Scratch::new();
+    let (repo, elsewhere) = (scratch.directory("repo/sub"), scratch.directory("elsewhere"));
+    let (link, outside) = (scratch.path("link"), scratch.path("outside"));
+    symlink(scratch.path("repo"), &link).unwrap();
+    for (directory, name) in [(&repo, "inside"), (&elsewhere, "outside")] {
+        fs::write(directory.join(name), "").unwrap();
+    }
+    symlink(repo.join("inside"), &outside).unwrap();
+    symlink(elsewhere.join("outside"), repo.join("out")).unwrap();
+    let climb = "../".repeat(std::env::current_dir().unwrap().components().count());
+    let relative = Path::new(&climb).join(repo.strip_prefix("/").unwrap());
+    let could =
+        |host_path: &Path, writable, file: &Path| preopen("/code", host_path, writable).could_replace(file).unwrap();
+    for inside in [
+        repo.join("inside"),
+        repo.join("not-there-yet"),
+        link.join("sub/inside"),
+        relative.join("inside"),
+        repo.join("out"),
+        outside,
+    ] {
+        assert!(could(&scratch.path("repo"), true, &inside), "{inside:?}");
+        assert!(could(&link, true, &inside), "{inside:?}");
+        assert!(!could(&link, false, &inside), "{inside:?}");
+        assert!(!could(&elsewhere, false, &inside), "{inside:?}");
+    }
+    let of_another = elsewhere.join("outside");
+    assert!(!could(&link, true, &of_another));
+    assert!(!could(&link, true, &scratch.path("repo-2")));
+    let gone = preopen("/code", scratch.path("gone"), true);
+    assert!(gone.could_replace(&of_another).is_err());
 }
 
 #[test]
@@ -350,26 +440,58 @@ fn the_default_working_directory_is_the_grants_first_or_the_guests_first() {
 }
 
 #[test]
-fn a_pattern_takes_little_memory() {
+fn ordinary_patterns_load_and_one_that_takes_too_much_memory_says_what_is_smaller() {
     use childproof_host::policy::Word;
     let load = |pattern: &str| load(grant().form([Word::regex(pattern)]), None, &[]);
     for pattern in [
         r"\w+",
         r"\w+-\w+",
+        r"\w\w\w",
+        r"\w{1,40}",
+        r"[\w.-]{1,64}",
+        r"\d{4}-\d{2}-\d{2}",
         "[0-9a-f]{40}",
         "[A-Za-z0-9._-]{1,64}",
         "(?s).{0,64}",
     ] {
-        assert!(load(pattern).is_ok(), "{pattern}");
+        assert_eq!(load(pattern).map(drop), Ok(()), "{pattern}");
     }
-    for pattern in [r"\w{50}", "[a-z]{1,8000}"] {
+    for pattern in [r"\w{1,200}", "[a-z]{1,50000}"] {
         assert_eq!(
             load(pattern).unwrap_err(),
             format!(
-                "grants.tool.forms[0].words[0]: the pattern {pattern:?} needs more than 128KiB; use smaller repetition counts"
+                "grants.tool.forms[0].words[0]: the pattern {pattern:?} needs more than 4MiB; use smaller repetition counts; \
+                 \\w, \\d and \\s cover all of Unicode, and [0-9A-Za-z_] is much smaller"
             )
         );
     }
+}
+
+#[test]
+fn the_patterns_of_a_policy_take_little_memory_together() {
+    use childproof_host::policy::Word;
+    let many = |pattern: &str, count: usize| {
+        let forms = (0..count).map(|index| Word::regex(format!("{pattern}{index}")));
+        Policy::new()
+            .grant("first", forms.fold(grant(), |grant, word| grant.form([word])))
+            .grant("second", grant().env_allow_matching("LANG", pattern))
+            .load(&LoadOptions::default())
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(many("[0-9]{1,4}-", 1000), Ok(()));
+    let too_much = |place: &str, pattern: &str| {
+        Err(format!(
+            "{place}: the patterns of the policy, up to {pattern:?}, need more than 64MiB; use smaller repetition counts; \
+             \\w, \\d and \\s cover all of Unicode, and [0-9A-Za-z_] is much smaller"
+        ))
+    };
+    let large = r"[\w.-]{1,64}";
+    assert_eq!(
+        many(large, 17),
+        too_much("grants.first.forms[16].words[0]", &format!("{large}16"))
+    );
+    assert_eq!(many(large, 16), too_much("grants.second.env.allow.LANG", large));
 }
 
 #[test]
