@@ -11,8 +11,9 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Cache, Config, Engine};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
+use crate::args::Dir;
 use crate::guest::State;
-use crate::report;
+use crate::{report, sandbox};
 
 /// A compilation that takes longer says so on a terminal.
 const LONG: Duration = Duration::from_millis(500);
@@ -24,7 +25,9 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    pub(crate) fn new(cached: bool) -> Result<Self> {
+    /// `cached` is whether the cache is wanted. One that the guest could write to, by way of `dirs`, is not used: compiled
+    /// code is run as it is found there.
+    pub(crate) fn new(cached: bool, dirs: &[Dir]) -> Result<Self> {
         let mut config = Config::new();
         config.epoch_interruption(true);
         let cache = cached.then(|| Cache::from_file(None)).and_then(|cache| {
@@ -32,6 +35,14 @@ impl Loader {
             cache
                 .inspect_err(|error| tracing::warn!("components are not cached: {error:#}"))
                 .ok()
+        });
+        let cache = cache.filter(|cache| {
+            let exposed = sandbox::could_change_directory(dirs, cache.directory());
+            if exposed {
+                let directory = cache.directory().display();
+                tracing::warn!("components are not cached: the guest may write to {directory}");
+            }
+            !exposed
         });
         let keeps = cache.is_some();
         config.cache(cache);
@@ -228,7 +239,7 @@ mod tests {
         let (kept, not_kept) = (note(Path::new("a"), true), note(Path::new("a"), false));
         assert!(kept.contains("compiling a ") && kept.contains("kept"), "{kept}");
         assert_eq!(not_kept, "childproof: compiling a\n");
-        assert!(!Loader::new(false).unwrap().keeps);
+        assert!(!Loader::new(false, &[]).unwrap().keeps);
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let context = sandbox::watched(sandbox::context(&args.sandbox)?, &recorder).build();
     let outputs = Outputs::new()?;
     let wasi = guest::wasi(&args.sandbox, &argv, &outputs)?;
-    let loader = Loader::new(!args.no_cache)?;
+    let loader = Loader::new(!args.no_cache, &args.sandbox.dir)?;
     let command = loader.load(&args.guest.file)?;
     let runtime = runtime::for_guest(loader.engine())?;
     let code = runtime.block_on(async {

@@ -73,15 +73,32 @@ fn preopens(dirs: &[Dir]) -> Result<Vec<Preopen>> {
     dirs.iter().map(open).collect()
 }
 
+fn as_policy_has_it(dir: &Dir) -> policy::Preopen {
+    policy::Preopen {
+        guest_path: dir.guest.clone(),
+        host_path: dir.host.clone(),
+        writable: dir.writable,
+    }
+}
+
+/// Whether the guest could write to a directory of the operator's, or below it, or put another in its place. Where that
+/// cannot be told, it could.
+pub(crate) fn could_change_directory(dirs: &[Dir], directory: &Path) -> bool {
+    let canonical = directory.canonicalize().ok();
+    let holds = |dir: &Dir| {
+        let host = dir.host.canonicalize().ok();
+        host.zip(canonical.as_ref())
+            .is_some_and(|(host, directory)| host.starts_with(directory))
+    };
+    dirs.iter()
+        .filter(|dir| dir.writable)
+        .any(|dir| as_policy_has_it(dir).could_replace(directory).unwrap_or(true) || holds(dir))
+}
+
 /// Refuses a file of the operator's that the guest could write to, or put another in the place of.
 fn refuse_writable(flag: &str, file: &Path, dirs: &[Dir], changes: &str) -> Result<()> {
     for dir in dirs {
-        let preopen = policy::Preopen {
-            guest_path: dir.guest.clone(),
-            host_path: dir.host.clone(),
-            writable: dir.writable,
-        };
-        if preopen.could_replace(file).with_context(|| {
+        if as_policy_has_it(dir).could_replace(file).with_context(|| {
             format!(
                 "cannot compare {flag} {} with --dir {}",
                 file.display(),

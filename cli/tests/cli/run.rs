@@ -268,6 +268,19 @@ fn a_compiled_component_is_kept_unless_that_is_not_wanted() {
     assert_eq!(compiled(&place).len(), 1, "nothing was kept");
 }
 
+#[test]
+fn a_cache_that_the_guest_could_write_to_is_not_used() {
+    let place = Place::new();
+    place.write("guest.wasm", Guest::new().end(true));
+    std::fs::create_dir_all(place.file("cache/wasmtime/below")).unwrap();
+    for dir in [".", "cache", "cache/wasmtime", "cache/wasmtime/below"] {
+        place.run(["run", "--dir", dir, "guest.wasm"]).code(0);
+        assert_eq!(compiled(&place), HashSet::new(), "--dir {dir}");
+    }
+    place.run(["run", "--dir", ".::/:ro", "guest.wasm"]).code(0);
+    assert_eq!(compiled(&place).len(), 1);
+}
+
 /// The compiled components in the cache. The files beside them tell how often they were used.
 fn compiled(place: &Place) -> HashSet<PathBuf> {
     let mut found = HashSet::new();
