@@ -167,7 +167,7 @@ Examples:
   childproof init
   childproof init - | less")]
 pub(crate) struct InitArgs {
-    /// Where to write it; \"-\" is stdout. A file that is there already is left as it is.
+    /// Where to write it; "-" is stdout. A file that is there already is left as it is.
     #[arg(default_value = "policy.toml", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 }
@@ -236,8 +236,7 @@ fn timeout(text: &str) -> Result<Duration, String> {
 #[derive(Args, Debug)]
 pub(crate) struct ProgramArgs {
     /// The name of the grant, and the arguments.
-    #[arg(required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true,
-        value_names = ["NAME", "ARGS"])]
+    #[arg(required = true, num_args = 1.., trailing_var_arg = true, value_names = ["NAME", "ARGS"])]
     pub(crate) program: Vec<String>,
 }
 
@@ -307,6 +306,11 @@ impl FromStr for Dir {
         }
         if guest.contains("::") {
             return Err("there is more than one \"::\"; write HOST::GUEST".to_owned());
+        }
+        // A right that is misspelt must not give the other one.
+        let suffix = guest.rsplit_once(':').map(|(_, suffix)| suffix);
+        if suffix.is_some_and(|suffix| suffix.len() <= 2 || guest.len() < paths.len()) {
+            return Err("what follows the last \":\" is no right; write :ro to read only, or nothing".to_owned());
         }
         Ok(Self {
             host: PathBuf::from(host),
@@ -400,12 +404,28 @@ mod tests {
         assert_eq!("/srv/data:ro".parse(), dir("/srv/data", "/srv/data", false));
         assert_eq!("data::/data".parse(), dir("data", "/data", true));
         assert_eq!("data::/data:ro".parse(), dir("data", "/data", false));
-        assert_eq!("a:b::c:d".parse(), dir("a:b", "c:d", true));
-        for text in [".", "data/", "data::/data", "data/::data", "a:b::c:d"] {
+        assert_eq!("a:b::c".parse(), dir("a:b", "c", true));
+        assert_eq!("/mnt/a:backup".parse(), dir("/mnt/a:backup", "/mnt/a:backup", true));
+        for text in [".", "data/", "data::/data", "data/::data", "a:b::c"] {
             assert_eq!(text.parse::<Dir>().unwrap().to_string(), text);
             assert_eq!(format!("{text}:ro").parse::<Dir>().unwrap().to_string(), text);
         }
-        for text in ["", ":ro", "::", "::guest", "host::", "host:::ro", "a::b::c"] {
+        for text in [
+            "",
+            ":ro",
+            "::",
+            "::guest",
+            "host::",
+            "host:::ro",
+            "a::b::c",
+            "a:RO",
+            "a:rw",
+            "a:ro:ro",
+            "a::b:RO",
+            "a::b:rw",
+            "a::b:read",
+            "a::b:ro:ro",
+        ] {
             assert!(text.parse::<Dir>().is_err(), "{text:?} was accepted");
         }
     }

@@ -41,7 +41,7 @@ Any other code is the guest's, or the program's, own.";
 /// What `childproof run --help` says.
 pub(crate) const OF_RUN: &str = "\
 Exit codes:
-  The guest's own: 0, 1 when it failed, or the code that it exits with.
+  The guest's own: 0, or 1 when it failed. WASI 0.2 passes on no other code: to exit with 3 is to exit with 1.
   2    the command line is wrong
   124  --timeout ended the guest
   125  childproof failed: a bad policy, a bad component, a directory that is not there

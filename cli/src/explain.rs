@@ -1,7 +1,7 @@
 //! `childproof explain`: what the policy says, and nothing run.
 //!
-//! The request takes the way that a spawn takes, up to the hook that is asked last; this hook notes what it is asked and
-//! refuses. So the answer is the one a guest would get, and nothing can be started.
+//! The request takes the way that a spawn takes, up to the audit sink that is asked last, which refuses; the hook before it
+//! notes what was allowed. So the answer is the one a guest would get, and nothing can be started.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, anyhow};
 use childproof_host::Proposal;
-use childproof_host::audit::AuditEvent;
+use childproof_host::audit::{AuditEvent, AuditSink};
 
 use crate::args::ExplainArgs;
 use crate::{exit, report, sandbox};
@@ -21,20 +21,31 @@ enum Answer {
     Refused(String),
 }
 
+/// Notes a refusal, and has nothing started.
+struct Explaining(Arc<Mutex<Option<Answer>>>);
+
+impl AuditSink for Explaining {
+    fn record(&self, event: &AuditEvent) {
+        if let Some(refusal) = report::refusal(event) {
+            lock(&self.0).get_or_insert(Answer::Refused(refusal));
+        }
+    }
+
+    fn may_start(&self) -> Result<(), String> {
+        Err("nothing is run to explain".to_owned())
+    }
+}
+
 pub(crate) fn explain(args: &ExplainArgs) -> Result<ExitCode> {
     let request = sandbox::request(&args.sandbox, &args.program)?;
     let answer = Arc::new(Mutex::new(None::<Answer>));
-    let (by_hook, by_policy) = (answer.clone(), answer.clone());
+    let by_hook = answer.clone();
     let context = sandbox::context(&args.sandbox)?
         .hook(move |proposal: &Proposal<'_>| {
             lock(&by_hook).get_or_insert(Answer::Allowed(allowed(proposal)));
-            Err("nothing is run to explain".to_owned())
+            Ok(())
         })
-        .audit(move |event: &AuditEvent| {
-            if let Some(refusal) = report::refusal(event) {
-                lock(&by_policy).get_or_insert(Answer::Refused(refusal));
-            }
-        })
+        .audit(Explaining(answer.clone()))
         .build();
     let Err(error) = context.spawn(&request) else {
         return Err(anyhow!(

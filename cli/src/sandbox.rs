@@ -67,8 +67,15 @@ fn preopens(dirs: &[Dir]) -> Result<Vec<Preopen>> {
         );
     }
     let open = |dir: &Dir| {
-        Preopen::open(&dir.host, dir.guest.clone(), dir.writable)
-            .with_context(|| format!("--dir {}", dir.host.display()))
+        Preopen::open(&dir.host, dir.guest.clone(), dir.writable).with_context(|| {
+            match dir.host.as_os_str() == dir.guest.as_str() && dir.guest.contains(':') {
+                true => format!(
+                    "--dir {} (another name for the guest is written HOST::GUEST)",
+                    dir.host.display()
+                ),
+                false => format!("--dir {}", dir.host.display()),
+            }
+        })
     };
     dirs.iter().map(open).collect()
 }

@@ -290,6 +290,10 @@ fn a_command_line_that_is_wrong_is_a_usage_error() {
         (&["run", "--allow", "/bin/ls", "guest.wasm"], "write ls=/bin/ls"),
         (&["run", "--env", "CHILDPROOF_NOT_SET", "guest.wasm"], "is not set here"),
         (&["run", "--dir", "::x", "guest.wasm"], "HOST::GUEST"),
+        (&["run", "--dir", ".::/x:RO", "guest.wasm"], "write :ro to read only"),
+        // A flag that is none must not be taken for a grant, and its refusal for the policy's answer.
+        (&["exec", "--polcy", "policy.toml", "--", "true"], "--policy"),
+        (&["explain", "--audit", "log", "--", "true"], "--audit"),
         (&["completions", "no-such-shell"], "bash"),
         (&["no-such-command"], "no-such-command"),
     ];

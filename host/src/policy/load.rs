@@ -280,7 +280,7 @@ fn no_preopen(wanted: &str, preopens: &[Preopen]) -> String {
         .map(|preopen| format!("{:?}", preopen.guest_path))
         .collect();
     let known = match known.as_slice() {
-        [] => "the guest has no directory at all".to_owned(),
+        [] => "no directory was named when the policy was loaded".to_owned(),
         known => format!("the guest has {}", known.join(", ")),
     };
     format!(

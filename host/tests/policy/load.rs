@@ -419,8 +419,8 @@ fn a_working_directory_must_be_a_preopen() {
     );
     assert_eq!(
         load(grant().cwd(["/repo"]), None, &[]).unwrap_err(),
-        "grants.tool.cwd[0]: the guest is given no directory \"/repo\" (the guest has no directory at all); give it one \
-         under this name, or take it out of the list"
+        "grants.tool.cwd[0]: the guest is given no directory \"/repo\" (no directory was named when the policy was \
+         loaded); give it one under this name, or take it out of the list"
     );
 }
 
