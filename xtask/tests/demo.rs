@@ -167,14 +167,17 @@ fn the_repository_cannot_name_programs_to_run() {
     let checkout = Checkout::known();
     let (program, trace) = (checkout.path.join(".git/program"), checkout.path.join(".git/it-ran"));
     let signature = "-----BEGIN PGP SIGNATURE-----\n\n-----END PGP SIGNATURE-----";
-    let script = format!("#!/bin/sh\n: >.git/it-ran\necho '{signature}'\necho '[GNUPG:] SIG_CREATED ' >&2\n");
+    // It takes what it is to sign: to be gone before that is written is to have failed.
+    let script =
+        format!("#!/bin/sh\n: >.git/it-ran\ncat >/dev/null\necho '{signature}'\necho '[GNUPG:] SIG_CREATED ' >&2\n");
     fs::write(&program, script).unwrap();
     fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let program = program.to_str().unwrap();
     for (key, value) in [
         ("gpg.program", program),
         ("log.showSignature", "true"),
-        ("core.fsmonitor", program),
+        // This one goes through a shell.
+        ("core.fsmonitor", &format!("'{program}'")),
     ] {
         checkout.git(&["config", key, value]);
     }
