@@ -12,8 +12,9 @@ use crate::{exit, report, runtime, sandbox};
 
 pub(crate) fn exec(args: &ExecArgs) -> Result<ExitCode> {
     let request = sandbox::request(&args.sandbox, &args.program)?;
+    let context = sandbox::context(&args.sandbox)?;
     let recorder = sandbox::recorder(&args.sandbox, &args.watch)?;
-    let context = sandbox::watched(sandbox::context(&args.sandbox)?, &recorder).build();
+    let context = sandbox::watched(context, &recorder).build();
     let runtime = runtime::plain()?;
     let code = runtime.block_on(async {
         let mut interruptions = Interruptions::watch()?;

@@ -12,7 +12,7 @@ use childproof_host::Proposal;
 use childproof_host::audit::{AuditEvent, AuditSink};
 
 use crate::args::ExplainArgs;
-use crate::{exit, report, sandbox};
+use crate::{exit, report, runtime, sandbox};
 
 /// What was said about the request.
 #[derive(Debug)]
@@ -47,7 +47,13 @@ pub(crate) fn explain(args: &ExplainArgs) -> Result<ExitCode> {
         })
         .audit(Explaining(answer.clone()))
         .build();
-    let Err(error) = context.spawn(&request) else {
+    // A process is started inside of a runtime or not at all, and it is the sink that is to say no.
+    let runtime = runtime::plain()?;
+    let spawned = {
+        let _inside = runtime.enter();
+        context.spawn(&request)
+    };
+    let Err(error) = spawned else {
         return Err(anyhow!(
             "a process was started that was only to be explained; it was killed"
         ));

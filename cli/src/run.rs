@@ -16,8 +16,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let argv: Vec<&str> = iter::once(&*name)
         .chain(args.guest.args.iter().map(String::as_str))
         .collect();
+    let context = sandbox::context(&args.sandbox)?;
     let recorder = sandbox::recorder(&args.sandbox, &args.watch)?;
-    let context = sandbox::watched(sandbox::context(&args.sandbox)?, &recorder).build();
+    let context = sandbox::watched(context, &recorder).build();
     let outputs = Outputs::new()?;
     let wasi = guest::wasi(&args.sandbox, &argv, &outputs)?;
     let loader = Loader::new(!args.no_cache, &args.sandbox.dir)?;

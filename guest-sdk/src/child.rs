@@ -9,7 +9,7 @@ use crate::bindings::wasi::io::poll;
 use crate::clock::{Deadline, nanoseconds};
 use crate::communicate::{Bounds, CommunicateOptions, Communicated, Pump};
 use crate::error::{Error, checked};
-use crate::status::{ExitStatus, Signal, Stopped, Usage};
+use crate::status::{ExitStatus, Limit, Signal, Stopped, Usage};
 use crate::stream::{ChildStderr, ChildStdin, ChildStdout, Incoming, Outgoing};
 
 /// What [`Command::output`](crate::Command::output) and [`Child::wait_with_output`] answer: [`std::process::Output`].
@@ -132,7 +132,7 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// [`Error::StatusLost`], [`Error::Other`], or what reading a pipe failed with.
+    /// [`Error::StatusLost`], [`Error::Other`], or that reading a pipe failed.
     pub fn wait_with_output(mut self) -> io::Result<Output> {
         self.close_stdin();
         let done = self.exchange(
@@ -143,6 +143,10 @@ impl Child {
                 drain: None,
             },
         )?;
+        // An `Output` has no word for this. Where the limit ended the process, its status has.
+        if !done.complete && done.status.limit() != Some(Limit::Output) {
+            return Err(io::Error::other("not all of the output could be read"));
+        }
         Ok(Output {
             status: done.status,
             stdout: done.stdout.unwrap_or_default(),

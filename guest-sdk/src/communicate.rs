@@ -86,7 +86,7 @@ pub struct Communicated {
     /// What it wrote to standard error; none if that was not piped, or was taken from the child.
     pub stderr: Option<Vec<u8>>,
     /// Whether both streams were read to their ends. False when another process still held one open once the time to
-    /// drain them was over.
+    /// drain them was over, when the limit of output cut them, and when reading one failed.
     pub complete: bool,
 }
 
@@ -131,6 +131,8 @@ struct Source {
     stream: Option<Incoming>,
     buffer: Vec<u8>,
     ready: bool,
+    /// Whether it failed before its end.
+    is_cut: bool,
 }
 
 impl Source {
@@ -139,39 +141,40 @@ impl Source {
             stream: Some(stream),
             buffer: Vec::new(),
             ready: true,
+            is_cut: false,
         }
     }
 
     /// Reads once, up to `len` bytes, without waiting.
-    fn pull(&mut self, len: usize) -> io::Result<()> {
+    fn pull(&mut self, len: usize) {
         let Some(stream) = self.stream.as_ref() else {
             self.ready = false;
-            return Ok(());
+            return;
         };
         if !self.buffer.is_empty() {
             // Room is made before the bytes arrive: then the buffer is the last thing on the heap and can grow in place.
             self.buffer.reserve(len);
         }
-        match stream.try_receive(len)? {
-            Received::Bytes(bytes) if self.buffer.capacity() == 0 => self.buffer = bytes,
-            Received::Bytes(bytes) => self.buffer.extend_from_slice(&bytes),
-            Received::Nothing => self.ready = false,
-            Received::End => {
+        match stream.try_receive(len) {
+            Ok(Received::Bytes(bytes)) if self.buffer.capacity() == 0 => self.buffer = bytes,
+            Ok(Received::Bytes(bytes)) => self.buffer.extend_from_slice(&bytes),
+            Ok(Received::Nothing) => self.ready = false,
+            // What was read before it failed is not lost for that.
+            end @ (Ok(Received::End) | Err(_)) => {
+                self.is_cut = end.is_err();
                 self.stream = None;
                 self.ready = false;
             }
         }
-        Ok(())
     }
 
     /// Reads what is in the pipe now, and no more than a pipe can hold.
-    fn pull_the_rest(&mut self, room: usize) -> io::Result<()> {
+    fn pull_the_rest(&mut self, room: usize) {
         let most = self.buffer.len().saturating_add(room.min(LAST_LEN));
         self.ready = true;
         while self.ready && self.buffer.len() < most {
-            self.pull(READ_LEN.min(most - self.buffer.len()))?;
+            self.pull(READ_LEN.min(most - self.buffer.len()));
         }
-        Ok(())
     }
 }
 
@@ -215,12 +218,16 @@ impl Pump {
         self.await_exit(process, timeout.as_ref())?;
         let status = ExitStatus::from(checked(process.wait())?);
         self.close_stdin();
+        let is_cut = [&self.stdout, &self.stderr]
+            .into_iter()
+            .flatten()
+            .any(|source| source.is_cut);
         let captured = self.captured();
         Ok(Communicated {
             status,
             stdout: captured.stdout,
             stderr: captured.stderr,
-            complete: matches!(end, End::Streams) && status.limit() != Some(Limit::Output),
+            complete: matches!(end, End::Streams) && !is_cut && status.limit() != Some(Limit::Output),
         })
     }
 
@@ -288,7 +295,7 @@ impl Pump {
             let room = limit.saturating_sub(self.held());
             if let Some(source) = of(self).filter(|source| source.ready) {
                 // One byte past the limit tells a process that wrote just as much from one that writes more.
-                source.pull(READ_LEN.min(room.max(1)))?;
+                source.pull(READ_LEN.min(room.max(1)));
             }
             if self.held() > limit {
                 return Err(self.limit_reached(limit).into());
@@ -301,7 +308,7 @@ impl Pump {
         for of in [Pump::stdout, Pump::stderr] {
             let room = limit.saturating_sub(self.held()).saturating_add(1);
             if let Some(source) = of(self) {
-                source.pull_the_rest(room)?;
+                source.pull_the_rest(room);
             }
             if self.held() > limit {
                 return Err(self.limit_reached(limit).into());

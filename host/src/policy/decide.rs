@@ -361,12 +361,14 @@ fn cwd(grant: &LoadedGrant, requested: Option<&str>) -> Result<(), Refusal> {
     match requested {
         Some(preopen) if !allowed.is_empty() && !allowed.iter().any(|allowed| allowed == preopen) => {
             let at = grant.at();
-            let message = match preopen {
-                "" => "the directory lies in none that the host was told of".to_owned(),
-                preopen => format!("the policy does not let this program work in {}", quote(preopen)),
-            };
+            let rule = format!("{at}.cwd");
+            if preopen.is_empty() {
+                let message = "the directory lies in none that the host was told of".to_owned();
+                return Err(Refusal::not_allowed(Field::Cwd, rule, message));
+            }
+            let message = format!("the policy does not let this program work in {}", quote(preopen));
             let remedy = format!("to allow it, add {} to `cwd` of [{at}]", quote(preopen));
-            Err(Refusal::not_allowed(Field::Cwd, format!("{at}.cwd"), message).remedy(remedy))
+            Err(Refusal::not_allowed(Field::Cwd, rule, message).remedy(remedy))
         }
         _ => Ok(()),
     }

@@ -32,8 +32,8 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 pub struct Limits {
     /// Processes alive at the same time. What they start themselves does not count. Default for a guest: 256.
     pub live: Option<u64>,
-    /// Processes that the guest holds at the same time, ended or not: one counts until its handle and its streams are
-    /// dropped. It is never less than [`live`](Self::live). Default for a guest: 1024.
+    /// Processes that the guest holds at the same time, ended or not: one counts until its handle, its streams and
+    /// the pollables of its end are dropped. It is never less than [`live`](Self::live). Default for a guest: 1024.
     pub held: Option<u64>,
     /// Processes started over the life of the guest. Default: no bound.
     pub spawns: Option<u64>,

@@ -252,7 +252,7 @@ impl Receiving {
         if room == 0 {
             // Only the end of the stream may still come.
             if self.surplus.is_empty() {
-                match pipe.poll_read(cx, &mut self.surplus, 1) {
+                match or_end(pipe.poll_read(cx, &mut self.surplus, 1)) {
                     Poll::Pending => return Ok(Step::Waiting),
                     Poll::Ready(Ok(0)) => {
                         self.pipe = None;
@@ -287,21 +287,24 @@ impl Receiving {
                 pipe.poll_read(cx, &mut self.received, most)
             }
         };
-        match read {
+        match or_end(read) {
             Poll::Pending => Ok(Step::Waiting),
             Poll::Ready(Ok(0)) => {
                 self.pipe = None;
                 Ok(Step::Progress)
             }
             Poll::Ready(Ok(_)) => Ok(Step::Progress),
-            // The process's limit of output is reached: that ends the stream, and the answer is not complete.
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::FileTooLarge => {
-                self.pipe = None;
-                Ok(Step::Progress)
-            }
             Poll::Ready(Err(error)) => Err(error),
         }
     }
+}
+
+/// The process's limit of output ends a stream here; that the answer is not complete says so.
+fn or_end(read: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    read.map(|read| match read {
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(0),
+        read => read,
+    })
 }
 
 /// Puts the conversation back when a call ends, is cancelled, or fails.
@@ -324,10 +327,15 @@ impl<'a> Turn<'a> {
             Stdio::Untouched(Pipes { stdin: None, .. }) if input.is_some() => {
                 return Err(Error::invalid("input", "standard input is not piped, or was taken"));
             }
-            Stdio::Untouched(_) if process.kept.is_full() => return Err(Error::QuotaExceeded(Quota::HeldBytes)),
             Stdio::Untouched(pipes) => {
                 let share = process.kept.share();
+                if share.is_crowded() {
+                    return Err(Error::QuotaExceeded(Quota::HeldBytes));
+                }
                 Box::new(Communication::new(share, std::mem::take(pipes), input))
+            }
+            Stdio::Communicating(communication) if communication.share.is_crowded() => {
+                return Err(Error::QuotaExceeded(Quota::HeldBytes));
             }
             Stdio::Communicating(_) => match std::mem::replace(&mut *stdio, Stdio::Busy) {
                 Stdio::Communicating(communication) => communication,

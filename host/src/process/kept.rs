@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Past this many bytes, kept for one guest, no other conversation begins.
+/// Past this many bytes, kept for one guest, no other conversation begins or goes on.
 const MOST: usize = 64 * 1024 * 1024;
 
 /// How many bytes are kept for one guest.
@@ -11,11 +11,6 @@ const MOST: usize = 64 * 1024 * 1024;
 pub(crate) struct Kept(Arc<AtomicUsize>);
 
 impl Kept {
-    /// Whether so much is kept that nothing more is to be begun.
-    pub(crate) fn is_full(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > MOST
-    }
-
     /// The share of one conversation, which keeps nothing yet.
     pub(crate) fn share(&self) -> Share {
         Share {
@@ -33,6 +28,11 @@ pub(crate) struct Share {
 }
 
 impl Share {
+    /// Whether the other conversations keep so much that this one is not to go on. The last one that grew always may.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.all.0.load(Ordering::Relaxed).saturating_sub(self.bytes) > MOST
+    }
+
     /// Says how many bytes are kept from here on.
     pub(crate) fn set(&mut self, bytes: usize) {
         self.all.0.fetch_add(bytes, Ordering::Relaxed);

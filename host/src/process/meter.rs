@@ -75,8 +75,9 @@ impl Meter {
 
     /// Counts `read` bytes and answers how many of them the reader may have.
     pub(crate) fn count(&self, read: usize) -> io::Result<usize> {
-        let left = self.left();
-        self.used.fetch_add(read as u64, Ordering::Release);
+        let left = self
+            .limit
+            .saturating_sub(self.used.fetch_add(read as u64, Ordering::AcqRel));
         if read as u64 <= left {
             return Ok(read);
         }

@@ -1,9 +1,10 @@
 //! What calls of `communicate` leave behind is bounded, and what no call needs any more is not kept.
 
+use std::fs;
 use std::time::Duration;
 
 use childproof::{CommunicateOptions, Error, HostedChild, Quota, Stdio};
-use childproof_test_guests::{cause, run};
+use childproof_test_guests::{cause, run, sh};
 
 fn main() {
     let input = vec![b'x'; 40 << 20];
@@ -19,6 +20,34 @@ fn main() {
     drop(first);
     assert_eq!(begin(&mut third), Error::TimedOut);
     drop((second, third));
+
+    // To have begun before the others is no way around it.
+    let mut writers: Vec<HostedChild> = (0..3)
+        .map(|index| {
+            let script = format!("head -c {} /dev/zero; : > written{index}; sleep 1000", input.len());
+            let mut child = sh(&script).stdout(Stdio::piped()).spawn_hosted().unwrap();
+            let at_once = CommunicateOptions::new().timeout(Duration::ZERO);
+            assert_eq!(cause(child.communicate(None, &at_once)), Error::TimedOut);
+            child
+        })
+        .collect();
+    for (index, writer) in writers.iter_mut().take(2).enumerate() {
+        while !fs::exists(format!("/data/written{index}")).unwrap() {
+            assert_eq!(cause(writer.communicate(None, &short)), Error::TimedOut);
+        }
+        // All of it is written, and this call reads what those before it have not.
+        assert_eq!(cause(writer.communicate(None, &short)), Error::TimedOut);
+    }
+    assert_eq!(
+        cause(writers[2].communicate(None, &short)),
+        Error::QuotaExceeded(Quota::HeldBytes)
+    );
+    assert_eq!(
+        cause(writers[1].communicate(None, &short)),
+        Error::TimedOut,
+        "it grew last"
+    );
+    drop(writers);
 
     // A process that took its input, or wants none of it, and is held, keeps nothing.
     let finished: Vec<HostedChild> = (0..4)

@@ -96,11 +96,30 @@ fn written_after_the_end() {
     // This fails once nothing of the tree is left to read it.
     while stdin.write(&[0; 4096]).is_ok() {}
 
-    let process = hosted(SCRIPT, LITTLE);
-    assert!(matches!(process.wait().unwrap().ended_by, raw::EndedBy::Itself));
-    printed("echo > gate");
-    let output = process.communicate(None, raw::DEFAULTS).unwrap();
-    assert!(matches!(output.status.ended_by, raw::EndedBy::Itself));
-    assert!(!output.complete);
+    // The cap of the call may be the same as the limit.
+    let capped = raw::CommunicateOptions {
+        output_limit: Some(LITTLE),
+        ..raw::DEFAULTS
+    };
+    for options in [raw::DEFAULTS, capped] {
+        let process = hosted(SCRIPT, LITTLE);
+        assert!(matches!(process.wait().unwrap().ended_by, raw::EndedBy::Itself));
+        printed("echo > gate");
+        let output = process.communicate(None, options).unwrap();
+        assert!(matches!(output.status.ended_by, raw::EndedBy::Itself));
+        assert!(!output.complete);
+        assert_eq!(output.stdout.unwrap().len() as u64, LITTLE);
+    }
+
+    let spawn = || {
+        let mut child = piped(SCRIPT).output_limit(LITTLE).spawn().unwrap();
+        assert!(child.wait().unwrap().success());
+        printed("echo > gate");
+        child
+    };
+    let output = spawn().communicate(b"").unwrap();
+    assert!(output.status.success() && !output.complete);
     assert_eq!(output.stdout.unwrap().len() as u64, LITTLE);
+    // What answers no more than std does cannot say that something is missing.
+    spawn().wait_with_output().unwrap_err();
 }
