@@ -72,7 +72,9 @@ pub enum Word {
     /// Exactly this argument.
     Exact(String),
     /// An argument that this regular expression matches as a whole: it is anchored at both ends, whatever it says itself.
-    /// The syntax is that of the crate `regex`, whose matching time is linear in the argument.
+    /// The syntax is that of the crate `regex`, whose matching time is linear in the argument. It is also linear in the size
+    /// of the pattern, counted repetitions written out, and the guest waits for it on the host's thread: one such as
+    /// `(a*b*){5000}` takes seconds for an argument of 128 KiB. Ordinary ones take no time that shows.
     Regex(String),
     /// One of these arguments.
     OneOf(Vec<String>),
