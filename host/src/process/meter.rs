@@ -51,7 +51,7 @@ impl Meter {
 
     /// What a read answers once the limit is exceeded: the end, where the status of the process says why; else an error,
     /// for the process had ended before, and what it left behind wrote on.
-    pub(crate) fn end(&self) -> io::Result<usize> {
+    fn end(&self) -> io::Result<usize> {
         let process = self.process.get().and_then(Weak::upgrade);
         match process.is_some_and(|process| process.is_ended_by(Limit::Output)) {
             true => Ok(0),
@@ -66,15 +66,24 @@ impl Meter {
         self.limit.saturating_sub(self.used.load(Ordering::Relaxed))
     }
 
+    /// Reads with `read`, which is told how many bytes it may ask for, at most `wanted`. The answer is how many of those it
+    /// read the reader may have.
+    pub(crate) fn read(&self, wanted: usize, read: impl FnOnce(usize) -> io::Result<usize>) -> io::Result<usize> {
+        if self.is_exceeded() {
+            return self.end();
+        }
+        self.count(read(self.allowance(wanted))?)
+    }
+
     /// How much of `wanted` may be asked of the kernel: one byte more than what is left, to tell a process that wrote
     /// just as much as it may from one that goes on.
-    pub(crate) fn allowance(&self, wanted: usize) -> usize {
+    fn allowance(&self, wanted: usize) -> usize {
         let most = self.left().saturating_add(1);
         usize::try_from(most).map_or(wanted, |most| wanted.min(most))
     }
 
     /// Counts `read` bytes and answers how many of them the reader may have.
-    pub(crate) fn count(&self, read: usize) -> io::Result<usize> {
+    fn count(&self, read: usize) -> io::Result<usize> {
         let left = self
             .limit
             .saturating_sub(self.used.fetch_add(read as u64, Ordering::AcqRel));

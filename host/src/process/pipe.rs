@@ -132,51 +132,49 @@ impl PipeReader {
         if limit == 0 {
             return Ok(0);
         }
-        let allowed = match &self.meter {
-            Some(meter) if meter.is_exceeded() => return meter.end(),
-            Some(meter) => meter.allowance(limit),
-            None => limit,
-        };
         let before = buffer.len();
-        buffer.reserve(allowed.min(READ_CHUNK));
-        let read = loop {
-            match self.pipe.try_read_buf(&mut (&mut *buffer).limit(allowed)) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // The reactor may not have heard yet of what is in the pipe.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break self.read_now(buffer, allowed)?,
-                done => break done?,
+        let kept = self.metered(limit, |allowed| {
+            buffer.reserve(allowed.min(READ_CHUNK));
+            loop {
+                match self.pipe.try_read_buf(&mut (&mut *buffer).limit(allowed)) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    // The reactor may not have heard yet of what is in the pipe.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break self.read_now(buffer, allowed),
+                    done => break done,
+                }
             }
-        };
-        let kept = self.meter.as_ref().map_or(Ok(read), |meter| meter.count(read));
+        });
         buffer.truncate(before + *kept.as_ref().unwrap_or(&0));
         kept
     }
 
+    /// Reads with `read`, within the limit of output if there is one.
+    fn metered(&self, wanted: usize, read: impl FnOnce(usize) -> io::Result<usize>) -> io::Result<usize> {
+        match &self.meter {
+            Some(meter) => meter.read(wanted, read),
+            None => read(wanted),
+        }
+    }
+
     /// Reads what is there into `bytes`, which is not empty, with a wake-up when there is something to read.
     pub(crate) fn poll_fill(&self, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
-        let allowed = match &self.meter {
-            Some(meter) if meter.is_exceeded() => return Poll::Ready(meter.end()),
-            Some(meter) => meter.allowance(bytes.len()),
-            None => bytes.len(),
-        };
-        let bytes = bytes.get_mut(..allowed).unwrap_or_default();
         loop {
-            let read = match self.pipe.try_read(bytes) {
-                // The reactor may not have heard yet of what is in the pipe.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    rustix::io::read(&*self.pipe, &mut *bytes).map_err(io::Error::from)
+            let read = self.metered(bytes.len(), |allowed| {
+                let bytes = bytes.get_mut(..allowed).unwrap_or_default();
+                match self.pipe.try_read(bytes) {
+                    // The reactor may not have heard yet of what is in the pipe.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        rustix::io::read(&*self.pipe, bytes).map_err(io::Error::from)
+                    }
+                    done => done,
                 }
-                done => done,
-            };
+            });
             match read {
-                Ok(read) => {
-                    return Poll::Ready(self.meter.as_ref().map_or(Ok(read), |meter| meter.count(read)));
-                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.pipe.poll_read_ready(cx))?;
                 }
-                Err(error) => return Poll::Ready(Err(error)),
+                done => return Poll::Ready(done),
             }
         }
     }
