@@ -91,10 +91,9 @@ fn as_policy_has_it(dir: &Dir) -> policy::Preopen {
 /// Whether the guest could write to a directory of the operator's, or below it, or put another in its place. Where that
 /// cannot be told, it could.
 pub(crate) fn could_change_directory(dirs: &[Dir], directory: &Path) -> bool {
-    let canonical = directory.canonicalize().ok();
     let holds = |dir: &Dir| {
         let host = dir.host.canonicalize().ok();
-        host.zip(canonical.as_ref())
+        host.zip(directory.canonicalize().ok())
             .is_some_and(|(host, directory)| host.starts_with(directory))
     };
     dirs.iter()
