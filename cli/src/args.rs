@@ -310,7 +310,9 @@ impl FromStr for Dir {
         // A right that is misspelt must not give the other one.
         let suffix = guest.rsplit_once(':').map(|(_, suffix)| suffix);
         if suffix.is_some_and(|suffix| suffix.len() <= 2 || guest.len() < paths.len()) {
-            return Err("what follows the last \":\" is no right, and no name for the guest has one; write :ro to read only, or nothing".to_owned());
+            let message = "what follows the last \":\" is no right, and no name for the guest has one; write :ro to read \
+                           only, or nothing";
+            return Err(message.to_owned());
         }
         Ok(Self {
             host: PathBuf::from(host),

@@ -15,8 +15,9 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// Bounds on what processes may use up. Each is optional; none sets no bound of the policy.
 ///
 /// Limits stand in two places: those of a grant bound the processes of that grant, those of the policy bound the processes
-/// of the guest. [`live`](Self::live), [`held`](Self::held) and [`spawns`](Self::spawns) are *counts*: they are kept once per grant and once per
-/// guest, and both must allow a spawn. All others bound *one process*, and there the stricter of the two holds.
+/// of the guest. [`live`](Self::live), [`held`](Self::held) and [`spawns`](Self::spawns) are *counts*: they are kept once
+/// per grant and once per guest, and both must allow a spawn. All others bound *one process*, and there the stricter of the
+/// two holds.
 ///
 /// ```
 /// use childproof_host::policy::Limits;
