@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
-use crate::{Child, Program, Rlimit, SpawnError, sys};
+use crate::{Child, Profile, Program, Rlimit, SpawnError, sys};
 
 /// A borrowed descriptor of the platform.
 #[cfg(unix)]
@@ -37,6 +38,8 @@ pub struct Command<'a> {
     pub(crate) args: Vec<OsString>,
     pub(crate) env: BTreeMap<OsString, OsString>,
     pub(crate) directory: Option<BorrowedHandle<'a>>,
+    pub(crate) directory_inside: Option<PathBuf>,
+    pub(crate) profile: Option<&'a Profile>,
     pub(crate) stdio: Stdio<'a>,
     pub(crate) rlimits: Vec<Rlimit>,
 }
@@ -51,6 +54,8 @@ impl<'a> Command<'a> {
             args: Vec::new(),
             env: BTreeMap::new(),
             directory: None,
+            directory_inside: None,
+            profile: None,
             stdio,
             rlimits: Vec::new(),
         }
@@ -103,6 +108,24 @@ impl<'a> Command<'a> {
     /// Sets the working directory, by descriptor. Without it, the child works where the host does.
     pub fn current_dir(&mut self, directory: BorrowedHandle<'a>) -> &mut Self {
         self.directory = Some(directory);
+        self
+    }
+
+    /// Where a child that is confined in the full tier finds its working directory, an absolute path in its own root. If what
+    /// is there is not the directory of [`current_dir`](Self::current_dir), the spawn fails. In the other tiers it means
+    /// nothing. Without a working directory, such a child works in its root.
+    pub fn current_dir_inside(&mut self, path: impl Into<PathBuf>) -> &mut Self {
+        self.directory_inside = Some(path.into());
+        self
+    }
+
+    /// Confines the child. Without it, the child has all rights of the host.
+    ///
+    /// In the full tier the program is run by its path in the child's root, and has to be the file that was opened: it lies in
+    /// what every child sees, or is named in [`Confinement::read`](crate::Confinement::read). Limits cannot be raised above
+    /// the host's, whoever the host is.
+    pub fn confine(&mut self, profile: &'a Profile) -> &mut Self {
+        self.profile = Some(profile);
         self
     }
 

@@ -20,6 +20,14 @@ pub enum Stage {
     Stack,
     /// Creating the process.
     Clone,
+    /// Entering the namespaces of its profile.
+    Namespaces,
+    /// Making the `/proc` and the `/tmp` that are its own.
+    OwnFiles,
+    /// Giving up capabilities and the way to new ones.
+    Privileges,
+    /// Starting the first process of its tree.
+    FirstProcess,
     /// Making it the leader of a session and a process group.
     Session,
     /// Setting all its signals to their defaults.
@@ -32,10 +40,14 @@ pub enum Stage {
     WorkingDirectory,
     /// Marking all other descriptors to be closed.
     CloseDescriptors,
+    /// Restricting it by Landlock.
+    Landlock,
     /// Setting a limit.
     Rlimit(Resource),
     /// Emptying its signal mask.
     SignalMask,
+    /// Filtering its system calls.
+    Seccomp,
     /// Executing the program.
     Exec,
     /// Registering the child with the runtime.
@@ -50,14 +62,20 @@ impl fmt::Display for Stage {
             Stage::Reaper => f.write_str("starting the reaper"),
             Stage::Stack => f.write_str("allocating a stack"),
             Stage::Clone => f.write_str("creating the process"),
+            Stage::Namespaces => f.write_str("entering the namespaces"),
+            Stage::OwnFiles => f.write_str("making /proc and /tmp"),
+            Stage::Privileges => f.write_str("giving up privileges"),
+            Stage::FirstProcess => f.write_str("starting the first process of the tree"),
             Stage::Session => f.write_str("starting a session"),
             Stage::Signals => f.write_str("resetting the signals"),
             Stage::Descriptors => f.write_str("moving descriptors"),
             Stage::Stdio => f.write_str("placing the standard streams"),
             Stage::WorkingDirectory => f.write_str("entering the working directory"),
             Stage::CloseDescriptors => f.write_str("closing descriptors"),
+            Stage::Landlock => f.write_str("restricting by Landlock"),
             Stage::Rlimit(resource) => write!(f, "setting the limit on {resource}"),
             Stage::SignalMask => f.write_str("emptying the signal mask"),
+            Stage::Seccomp => f.write_str("filtering system calls"),
             Stage::Exec => f.write_str("executing the program"),
             Stage::Register => f.write_str("registering the child"),
         }

@@ -71,6 +71,7 @@
 
 mod child;
 mod command;
+mod confine;
 mod error;
 mod exit;
 mod program;
@@ -80,6 +81,7 @@ mod sys;
 
 pub use child::Child;
 pub use command::{BorrowedHandle, Command, Stdio};
+pub use confine::{ConfineError, Confinement, Directory, Need, Network, Profile, Tier};
 pub use error::{Defect, Field, SignalError, SpawnError, SpawnErrorKind, Stage, WaitError};
 pub use exit::{Exit, Termination, Usage};
 pub use program::{Program, ProgramError};

@@ -82,6 +82,10 @@ impl Program {
         }
     }
 
+    pub(crate) fn identity(&self) -> &sys::Identity {
+        &self.identity
+    }
+
     /// The open file. On Linux it is an `O_PATH` descriptor: it names the file and can neither read nor write it.
     pub fn file(&self) -> &File {
         &self.file

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use crate::{Command, Exit, Signal, SignalError, SpawnError, SpawnErrorKind, Stage, WaitError};
+use crate::{Command, ConfineError, Confinement, Exit, Need, Signal, SignalError, SpawnError, SpawnErrorKind, Stage, Tier, WaitError};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -57,6 +57,29 @@ impl Child {
     }
 
     pub(crate) fn kill_tree(&self) -> Result<(), SignalError> {
+        match self.0 {}
+    }
+}
+
+/// There is none.
+#[derive(Debug)]
+pub(crate) struct Profile(Infallible);
+
+impl Profile {
+    pub(crate) fn build(_confinement: &Confinement) -> Result<Profile, ConfineError> {
+        Err(ConfineError {
+            need: Need::Platform,
+            path: None,
+            errno: None,
+            help: "on this system children can only be started unconfined".to_owned(),
+        })
+    }
+
+    pub(crate) fn tier(&self) -> Tier {
+        match self.0 {}
+    }
+
+    pub(crate) fn has_proc(&self) -> bool {
         match self.0 {}
     }
 }

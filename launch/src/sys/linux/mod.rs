@@ -4,6 +4,7 @@
 //! `wait`, `kill` and `reaper` are how it ends.
 
 mod classify;
+mod confine;
 mod image;
 mod kill;
 mod number;
@@ -16,6 +17,7 @@ mod stack;
 mod steps;
 mod wait;
 
+pub(crate) use confine::Profile;
 pub(crate) use image::{Identity, is_executable, open_program};
 pub(crate) use process::Child;
 pub(crate) use spawn::spawn;

@@ -13,6 +13,41 @@ use super::wait::{self, Collect, Look};
 use super::{kill, number, reaper};
 use crate::{Exit, Signal, SignalError, WaitError};
 
+/// A process that was started and is in nobody's hands yet.
+pub(super) struct Started {
+    pub(super) pid: libc::pid_t,
+    pub(super) pidfd: OwnedFd,
+    pub(super) tree: Tree,
+}
+
+/// What ends the processes that a process started.
+#[derive(Debug)]
+pub(super) enum Tree {
+    /// A signal to its process group, by the host.
+    Group,
+    /// The same, and a process that does it when the child or the host ends, and ends itself then.
+    GuardedGroup(OwnedFd),
+    /// The end of this process, the first of their pid namespace, which ends when the child or the host does.
+    Namespace(OwnedFd),
+}
+
+impl Started {
+    /// Ends and collects what is left of a process that failed before it executed its program.
+    pub(super) fn abandon(self) {
+        end(&self.pidfd);
+        if let Tree::GuardedGroup(first) | Tree::Namespace(first) = self.tree {
+            end(&first);
+        }
+    }
+}
+
+/// Kills and collects a process that was only just started.
+pub(super) fn end(pidfd: &OwnedFd) {
+    // One that has ended cannot be killed, and can be collected.
+    let _ = kill::process(pidfd.as_fd(), libc::SIGKILL);
+    wait::collect(pidfd.as_fd());
+}
+
 /// A process by its pidfd. Dropping it kills the process and its group and collects it: whatever fails after the start of a
 /// process, none is left behind.
 #[derive(Debug)]
@@ -21,7 +56,13 @@ pub(super) struct Process {
     pid: libc::pid_t,
     /// The host's peak memory when the program was executed.
     host_peak: u64,
-    end: Mutex<End>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    end: End,
+    tree: Tree,
 }
 
 /// What was found out about the end of a process. It never changes back.
@@ -33,12 +74,15 @@ enum End {
 }
 
 impl Process {
-    pub(super) fn new(pidfd: OwnedFd, pid: libc::pid_t) -> Process {
+    pub(super) fn new(Started { pid, pidfd, tree }: Started) -> Process {
         Process {
             pidfd: ManuallyDrop::new(pidfd),
             pid,
             host_peak: wait::own_peak(),
-            end: Mutex::new(End::Unknown),
+            state: Mutex::new(State {
+                end: End::Unknown,
+                tree,
+            }),
         }
     }
 
@@ -46,8 +90,8 @@ impl Process {
         self.pidfd.as_fd()
     }
 
-    fn lock(&self) -> MutexGuard<'_, End> {
-        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What an ended process leaves behind is collected as soon as its end is known, where its group can be signalled without
@@ -63,16 +107,16 @@ impl Process {
     fn try_wait(&self) -> Result<Option<Exit>, WaitError> {
         // The lock is held while the kernel is asked: of two callers, one collects the process and the other must not find
         // it gone.
-        let mut end = self.lock();
-        if let End::Unknown = *end {
+        let mut state = self.lock();
+        if let End::Unknown = state.end {
             match wait::look(self.pidfd(), self.collect(), self.host_peak) {
                 Ok(Look::Running) => {}
-                Ok(Look::Ended(exit)) => *end = End::Known(exit),
-                Ok(Look::Lost) => *end = End::Lost,
+                Ok(Look::Ended(exit)) => state.end(End::Known(exit)),
+                Ok(Look::Lost) => state.end(End::Lost),
                 Err(errno) => return Err(WaitError::Io(errno.into())),
             }
         }
-        match *end {
+        match state.end {
             End::Unknown => Ok(None),
             End::Known(exit) => Ok(Some(exit)),
             End::Lost => Err(WaitError::StatusLost),
@@ -95,7 +139,29 @@ impl Process {
     }
 
     fn kill_tree(&self) -> raw::Result<()> {
-        kill::group(self.pidfd(), self.pid)
+        match (&self.lock().tree, self.pidfd()) {
+            (Tree::Namespace(first), _) => match kill::process(first.as_fd(), libc::SIGKILL) {
+                Err(Errno(libc::ESRCH)) => Ok(()),
+                result => result,
+            },
+            (Tree::Group | Tree::GuardedGroup(_), pidfd) => kill::group(pidfd, self.pid),
+        }
+    }
+}
+
+impl State {
+    /// The process has ended. What guards its tree ends by itself, and is collected then.
+    fn end(&mut self, end: End) {
+        self.end = end;
+        if let Tree::Namespace(first) | Tree::GuardedGroup(first) = std::mem::replace(&mut self.tree, Tree::Group) {
+            collect_or_leave_to_reaper(first);
+        }
+    }
+}
+
+fn collect_or_leave_to_reaper(pidfd: OwnedFd) {
+    if wait::look(pidfd.as_fd(), Collect::Yes, u64::MAX) == Ok(Look::Running) {
+        reaper::adopt(pidfd);
     }
 }
 
@@ -112,9 +178,9 @@ impl Drop for Process {
         }
         // SAFETY: nothing uses the field after this: the value is being dropped.
         let pidfd = unsafe { ManuallyDrop::take(&mut self.pidfd) };
-        if wait::look(pidfd.as_fd(), Collect::Yes, self.host_peak) == Ok(Look::Running) {
-            reaper::adopt(pidfd);
-        }
+        collect_or_leave_to_reaper(pidfd);
+        // After the child: the first process of a pid namespace stays until every process in it is collected.
+        self.lock().end(End::Lost);
     }
 }
 

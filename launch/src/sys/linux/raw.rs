@@ -25,9 +25,15 @@ impl From<Errno> for std::io::Error {
     }
 }
 
+impl From<rustix::io::Errno> for Errno {
+    fn from(errno: rustix::io::Errno) -> Errno {
+        Errno(errno.raw_os_error())
+    }
+}
+
 pub(super) type Result<T> = std::result::Result<T, Errno>;
 
-fn check(result: c_long) -> Result<c_long> {
+pub(super) fn check(result: c_long) -> Result<c_long> {
     if result == -1 { Err(Errno::last()) } else { Ok(result) }
 }
 

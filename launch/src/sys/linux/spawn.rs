@@ -1,19 +1,21 @@
 //! The parent's side of a spawn.
 
-use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::ffi::{CString, OsStr, c_char, c_int, c_void};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::classify::spawn_error;
-use super::process::{Child, Process};
+use super::confine;
+use super::process::{Child, Process, Started, Tree};
 use super::raw::{self, Errno, SignalSet};
 use super::sigmask::BlockedSignals;
 use super::stack::Stack;
-use super::steps::{self, Failure, Plan};
-use super::{number, reaper, wait};
+use super::steps::{self, At, Directory, Failure, Plan};
+use super::{number, reaper};
 use crate::{Command, Defect, Field, ProgramError, Resource, SpawnError, SpawnErrorKind, Stage};
 
 /// How long to pause before each further try of a program that is open for writing: 31 milliseconds in all.
@@ -32,11 +34,11 @@ pub(crate) fn spawn(command: &Command<'_>) -> Result<Child, SpawnError> {
         return Err(SpawnError::new(Stage::Register, None, SpawnErrorKind::NoRuntime));
     }
     reaper::start().map_err(|errno| spawn_error(Stage::Reaper, errno))?;
-    check_directory(command)?;
+    let directory = check_directory(command)?;
 
     let attempt = || {
         check_program(command)?;
-        start(command, &image).map_err(|Failure { stage, errno }| {
+        start(command, &image, directory).map_err(|Failure { stage, errno }| {
             // A program that vanished at the last moment is not one without an interpreter.
             check_program(command).err().unwrap_or(spawn_error(stage, errno))
         })
@@ -61,15 +63,25 @@ fn while_busy<T>(
 
 /// Removing a directory leaves it open and empty, and fchdir(2) enters it all the same. Without
 /// links is also what a few file systems (some in user space) say of directories that are there.
-fn check_directory(command: &Command<'_>) -> Result<(), SpawnError> {
+fn check_directory(command: &Command<'_>) -> Result<Option<FileNumber>, SpawnError> {
     let Some(directory) = command.directory else {
-        return Ok(());
+        return Ok(None);
     };
     match rustix::fs::fstat(directory) {
         Ok(stat) if stat.st_nlink == 0 => Err(spawn_error(Stage::WorkingDirectory, Errno(libc::ENOENT))),
-        Ok(_) => Ok(()),
-        Err(errno) => Err(spawn_error(Stage::WorkingDirectory, Errno(errno.raw_os_error()))),
+        Ok(stat) => Ok(Some(FileNumber {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+        })),
+        Err(errno) => Err(spawn_error(Stage::WorkingDirectory, errno.into())),
     }
+}
+
+/// Which file something is.
+#[derive(Clone, Copy)]
+struct FileNumber {
+    device: u64,
+    inode: u64,
 }
 
 fn check_program(command: &Command<'_>) -> Result<(), SpawnError> {
@@ -86,6 +98,7 @@ fn check_program(command: &Command<'_>) -> Result<(), SpawnError> {
 /// A command in the form that the kernel takes.
 struct Image {
     path: CString,
+    directory_inside: Option<CString>,
     argv: Strings,
     envp: Strings,
     rlimits: Vec<(Resource, libc::c_long, u64, u64)>,
@@ -114,6 +127,11 @@ impl Image {
         // A path that was opened holds no NUL.
         let path = CString::new(command.program.path().as_os_str().as_bytes())
             .map_err(|_| spawn_error(Stage::Program, Errno(libc::ENOENT)))?;
+        let inside = |path: &PathBuf| {
+            CString::new(path.as_os_str().as_bytes())
+                .map_err(|_| spawn_error(Stage::WorkingDirectory, Errno(libc::ENOENT)))
+        };
+        let directory_inside = command.directory_inside.as_ref().map(inside).transpose()?;
         let rlimits = command
             .rlimits
             .iter()
@@ -128,6 +146,7 @@ impl Image {
             .collect();
         Ok(Image {
             path,
+            directory_inside,
             argv: Strings::new(argv),
             envp: Strings::new(envp),
             rlimits,
@@ -173,10 +192,8 @@ impl Strings {
 }
 
 /// What parent and child share.
-struct Shared {
-    plan: Plan,
-    /// Written by the kernel before the child runs.
-    pidfd: c_int,
+struct Shared<'a> {
+    plan: Plan<'a>,
     failure: Option<Failure>,
 }
 
@@ -185,85 +202,93 @@ struct Shared {
 /// The child shares the parent's memory (CLONE_VM), so the host's page tables are not copied, however large they are; and
 /// the calling thread is suspended (CLONE_VFORK) until the child has left that memory by exec or by its end. So what the
 /// child writes before it ends needs no pipe and no lock.
-fn start(command: &Command<'_>, image: &Image) -> Result<Process, Failure> {
-    let path: &CStr = &image.path;
+fn start(command: &Command<'_>, image: &Image, number: Option<FileNumber>) -> Result<Process, Failure> {
     let stdio = command.stdio;
+    let profile = command.profile.map(|profile| &profile.0);
+    let directory = match (command.directory, number, profile) {
+        (Some(_), Some(FileNumber { device, inode }), Some(profile)) if profile.has_own_root() => {
+            let path = image.directory_inside.as_deref().ok_or(Failure {
+                stage: Stage::WorkingDirectory,
+                errno: Errno(libc::EINVAL),
+            })?;
+            Some(Directory::Inside { path, device, inode })
+        }
+        (directory, _, _) => directory.map(|directory| Directory::Open(directory.as_raw_fd())),
+    };
     let mut shared = Shared {
         plan: Plan {
             program: command.program.file().as_raw_fd(),
-            path: path.as_ptr(),
+            identity: command.program.identity(),
+            path: &image.path,
             argv: image.argv.as_ptr(),
             envp: image.envp.as_ptr(),
-            directory: command.directory.map(|directory| directory.as_raw_fd()),
+            directory,
             stdio: [
                 stdio.stdin.as_raw_fd(),
                 stdio.stdout.as_raw_fd(),
                 stdio.stderr.as_raw_fd(),
             ],
             rlimits: image.rlimits.as_slice(),
+            profile,
         },
-        pidfd: -1,
         failure: None,
     };
-    let stack = Stack::new().map_err(|errno| Failure {
-        stage: Stage::Stack,
-        errno,
-    })?;
+    // A signal that came to the child would run the host's handler in the host's memory, so it takes none until it has set
+    // all of them to their defaults.
+    let blocked = BlockedSignals::new(SignalSet::FULL).at(Stage::Clone)?;
+    let for_child = (&raw mut shared).cast::<c_void>();
+    // SAFETY: `child` is made to share the caller's memory, with `shared` as its only access to it, which this thread does
+    // not touch before it goes on; and all signals are blocked.
+    let started = match profile {
+        Some(profile) => unsafe { confine::start(profile, child, for_child) },
+        None => unsafe { start_unconfined(child, for_child) },
+    };
+    drop(blocked);
+    let started = started?;
+    match shared.failure {
+        None => Ok(Process::new(started)),
+        Some(failure) => {
+            started.abandon();
+            Err(failure)
+        }
+    }
+}
 
+/// Starts a child as it is.
+///
+/// # Safety
+///
+/// `child` and `argument` are fit for a process that shares the caller's memory, while the caller is suspended. All signals
+/// are blocked.
+unsafe fn start_unconfined(
+    child: extern "C" fn(*mut c_void) -> c_int,
+    argument: *mut c_void,
+) -> Result<Started, Failure> {
+    let stack = Stack::new().at(Stage::Stack)?;
+    let mut pidfd: c_int = -1;
     // No signal is asked for at the child's end: a child that does not get as far as exec is no news to the host's SIGCHLD
     // handler, and out of reach of its `waitpid(-1)`. Exec sets it to SIGCHLD.
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD;
-    // A signal that came to the child would run the host's handler in the host's memory, so it takes none until it has set
-    // all of them to their defaults.
-    let blocked = BlockedSignals::new(SignalSet::FULL).map_err(|errno| Failure {
-        stage: Stage::Clone,
-        errno,
-    })?;
-    let for_child = &raw mut shared;
-    // SAFETY: the child runs `child` on a stack of its own, with `shared` as its only access to the parent's memory; the
-    // parent's thread is suspended until the child has left both, and uses neither meanwhile. With CLONE_PIDFD the kernel
-    // writes one number to `pidfd`.
-    let pid = unsafe {
-        libc::clone(
-            child,
-            stack.top(),
-            flags,
-            for_child.cast::<c_void>(),
-            &raw mut (*for_child).pidfd,
-        )
-    };
-    let errno = Errno::last();
-    drop(blocked);
+    // SAFETY: the child runs on a stack of its own, and otherwise as the caller promises. With CLONE_PIDFD the kernel writes
+    // one number to `pidfd`.
+    let pid = unsafe { libc::clone(child, stack.top(), flags, argument, &raw mut pidfd) };
     if pid == -1 {
-        return Err(Failure {
-            stage: Stage::Clone,
-            errno,
-        });
+        return Err(Errno::last()).at(Stage::Clone);
     }
-    if shared.pidfd < 0 {
-        wait::collect_unexecuted(pid);
-        return Err(Failure {
-            stage: Stage::Clone,
-            errno: Errno(libc::ENOSYS),
-        });
-    }
-    // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(shared.pidfd) };
-    if let Some(failure) = shared.failure {
-        wait::collect(pidfd.as_fd());
-        return Err(failure);
-    }
-    Ok(Process::new(pidfd, pid))
+    // SAFETY: the kernel made the descriptor for this call, and nothing else owns it: one that did not know the flag would
+    // have failed the reaper's check.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Started {
+        pid,
+        pidfd,
+        tree: Tree::Group,
+    })
 }
 
 /// Where the child begins. It ends in exec, or here.
 extern "C" fn child(shared: *mut c_void) -> c_int {
     // SAFETY: the parent passes a pointer to a `Shared` that it does not touch until this process has left its memory.
-    let shared = unsafe { &mut *shared.cast::<Shared>() };
-    // A kernel before 5.2 ignores the flag. A child without a pidfd could not be held on to, so it goes no further.
-    if shared.pidfd < 0 {
-        raw::exit(127);
-    }
+    let shared = unsafe { &mut *shared.cast::<Shared<'_>>() };
     // SAFETY: the parent made the plan from values that outlive its suspension, and blocked all signals; without CLONE_FILES
     // and CLONE_SIGHAND the tables of descriptors and of dispositions are this process's own.
     let Err(failure) = unsafe { steps::run(&shared.plan) };

@@ -5,28 +5,44 @@
 //! was made by the parent before.
 
 use std::convert::Infallible;
-use std::ffi::{c_char, c_int};
-use std::os::fd::RawFd;
+use std::ffi::{CStr, c_char, c_int};
+use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 
+use rustix::fs::{CWD, Mode, OFlags, Stat, fstat, openat};
+
+use super::confine::Profile;
+use super::image::Identity;
 use super::number::LAST_SIGNAL;
 use super::raw::{self, Errno, SignalSet};
 use crate::{Resource, Stage};
 
 /// All a child needs. The pointers are valid while the parent's thread is suspended.
-pub(super) struct Plan {
+pub(super) struct Plan<'a> {
     /// The program's file.
     pub(super) program: RawFd,
-    /// Its canonical path, ended by NUL.
-    pub(super) path: *const c_char,
+    /// What tells it from other files.
+    pub(super) identity: &'a Identity,
+    /// Its canonical path.
+    pub(super) path: &'a CStr,
     /// Arrays of strings as exec takes them.
     pub(super) argv: *const *const c_char,
     pub(super) envp: *const *const c_char,
     /// The working directory, if not the host's.
-    pub(super) directory: Option<RawFd>,
+    pub(super) directory: Option<Directory<'a>>,
     /// The sources of descriptors 0, 1 and 2.
     pub(super) stdio: [RawFd; 3],
     /// Which resource, its number, and the soft and hard limit.
-    pub(super) rlimits: *const [(Resource, libc::c_long, u64, u64)],
+    pub(super) rlimits: &'a [(Resource, libc::c_long, u64, u64)],
+    /// What it is to be held to.
+    pub(super) profile: Option<&'a Profile>,
+}
+
+/// A working directory.
+pub(super) enum Directory<'a> {
+    /// By a descriptor of the host's.
+    Open(RawFd),
+    /// By its path in the child's root, where it has to be this one.
+    Inside { path: &'a CStr, device: u64, inode: u64 },
 }
 
 /// The step that failed and what the system said.
@@ -36,15 +52,18 @@ pub(super) struct Failure {
     pub(super) errno: Errno,
 }
 
-trait At<T> {
+pub(super) trait At<T> {
     fn at(self, stage: Stage) -> Result<T, Failure>;
 }
 
-impl<T> At<T> for raw::Result<T> {
+impl<T, E: Into<Errno>> At<T> for Result<T, E> {
     fn at(self, stage: Stage) -> Result<T, Failure> {
         match self {
             Ok(value) => Ok(value),
-            Err(errno) => Err(Failure { stage, errno }),
+            Err(errno) => Err(Failure {
+                stage,
+                errno: errno.into(),
+            }),
         }
     }
 }
@@ -55,7 +74,8 @@ impl<T> At<T> for raw::Result<T> {
 ///
 /// The pointers in `plan` are as its fields say. The caller is a process of its own with a table of descriptors and of signal
 /// dispositions of its own, and has all signals blocked.
-pub(super) unsafe fn run(plan: &Plan) -> Result<Infallible, Failure> {
+pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
+    let is_inside = plan.profile.is_some_and(Profile::has_own_root);
     raw::setsid().at(Stage::Session)?;
     // Before the mask is emptied: a handler of the host must never run here, in the host's memory. Also what the host
     // ignores is set back (SIGPIPE in every Rust program), which exec alone would leave.
@@ -63,9 +83,17 @@ pub(super) unsafe fn run(plan: &Plan) -> Result<Infallible, Failure> {
 
     // First everything out of the way of 0, 1 and 2: the host may have had some of them closed, and then any descriptor of
     // ours may carry such a number, or one stream's source another's target.
-    let program = lift(plan.program).at(Stage::Descriptors)?;
+    let program = match is_inside {
+        true => open_inside(plan)?.into_raw_fd(),
+        false => plan.program,
+    };
+    let program = lift(program).at(Stage::Descriptors)?;
     let directory = match plan.directory {
-        Some(directory) => Some(lift(directory).at(Stage::Descriptors)?),
+        Some(Directory::Open(directory)) => Some(lift(directory).at(Stage::Descriptors)?),
+        Some(Directory::Inside { path, device, inode }) => {
+            let directory = open_directory(path, device, inode).at(Stage::WorkingDirectory)?;
+            Some(lift(directory.into_raw_fd()).at(Stage::Descriptors)?)
+        }
         None => None,
     };
     let [stdin, stdout, stderr] = plan.stdio;
@@ -81,11 +109,18 @@ pub(super) unsafe fn run(plan: &Plan) -> Result<Infallible, Failure> {
     }
     // Before the limits: where the kernel cannot do it in one call, it takes a descriptor.
     close_others().at(Stage::CloseDescriptors)?;
-    // SAFETY: the slice lives while the parent's thread is suspended.
-    for &(resource, number, soft, hard) in unsafe { &*plan.rlimits } {
+    if let Some(profile) = plan.profile {
+        profile.drop_privileges().at(Stage::Privileges)?;
+        // Before the limits: it takes descriptors.
+        profile.apply_rules().at(Stage::Landlock)?;
+    }
+    for &(resource, number, soft, hard) in plan.rlimits {
         raw::set_rlimit(number, soft, hard).at(Stage::Rlimit(resource))?;
     }
     raw::set_signal_mask(SignalSet::EMPTY).at(Stage::SignalMask)?;
+    if let Some(profile) = plan.profile {
+        profile.apply_filters().at(Stage::Seccomp)?;
+    }
     // SAFETY: the pointers are as the caller promises.
     let errno = unsafe { execute(program, plan) };
     Err(Failure {
@@ -99,7 +134,7 @@ pub(super) unsafe fn run(plan: &Plan) -> Result<Infallible, Failure> {
 /// Until setsid, the child was in the host's process group, so a signal to that group (Ctrl-C in a terminal) reached it, too.
 /// It was meant for the host. It is blocked, but would kill the child without a word as soon as the mask is emptied. A signal
 /// that is set to be ignored is no longer pending.
-fn default_signals() -> raw::Result<()> {
+pub(super) fn default_signals() -> raw::Result<()> {
     // Where the system will not say, all of them are forgotten, at the price of a call for each.
     let pending = match raw::pending_signals() {
         Ok(pending) => pending,
@@ -118,8 +153,28 @@ fn default_signals() -> raw::Result<()> {
     Ok(())
 }
 
-fn lift(fd: RawFd) -> raw::Result<RawFd> {
+pub(super) fn lift(fd: RawFd) -> raw::Result<RawFd> {
     if fd > 2 { Ok(fd) } else { raw::duplicate_above(fd, 3) }
+}
+
+/// Opens the program in the child's root, where it has to be the file that was checked.
+fn open_inside(plan: &Plan<'_>) -> Result<OwnedFd, Failure> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let program = openat(CWD, plan.path, flags, Mode::empty()).at(Stage::Program)?;
+    match plan.identity.is_of(&fstat(&program).at(Stage::Program)?) {
+        true => Ok(program),
+        false => Err(Errno(libc::ESTALE)).at(Stage::Program),
+    }
+}
+
+fn open_directory(path: &CStr, device: u64, inode: u64) -> raw::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = openat(CWD, path, flags, Mode::empty())?;
+    let Stat { st_dev, st_ino, .. } = fstat(&directory)?;
+    match (st_dev, st_ino) == (device, inode) {
+        true => Ok(directory),
+        false => Err(Errno(libc::ESTALE)),
+    }
 }
 
 /// Marks all descriptors but 0, 1 and 2 to be closed by exec.
@@ -181,11 +236,11 @@ fn number(name: &[u8]) -> Option<RawFd> {
 /// # Safety
 ///
 /// The pointers in `plan` are as its fields say.
-unsafe fn execute(program: RawFd, plan: &Plan) -> Errno {
+unsafe fn execute(program: RawFd, plan: &Plan<'_>) -> Errno {
     // SAFETY: as the caller promises.
     match unsafe { raw::execute_fd(program, plan.argv, plan.envp) } {
         // SAFETY: as the caller promises.
-        Errno(libc::ENOENT) => unsafe { raw::execute_path(plan.path, plan.argv, plan.envp) },
+        Errno(libc::ENOENT) => unsafe { raw::execute_path(plan.path.as_ptr(), plan.argv, plan.envp) },
         errno => errno,
     }
 }

@@ -1,0 +1,128 @@
+//! Confinement: what is made once for a profile, and what each child of it goes through.
+//!
+//! A profile is built by a short-lived process (`build`) that makes the namespaces and, following a list that the host wrote
+//! (`plan`), the root; it leaves descriptors and ends. A child is started by another short-lived process (`enter`), which
+//! enters the namespaces, makes what is the child's alone, and starts the tree's first process (`init`) and the child. The
+//! child restricts itself (`landlock`, `seccomp`) as the last steps before it executes its program.
+
+mod build;
+mod enter;
+mod init;
+mod kernel;
+mod landlock;
+mod plan;
+mod seccomp;
+mod system;
+
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustix::process::{PidfdFlags, getpid, pidfd_open};
+
+pub(super) use self::enter::start;
+use self::landlock::Rules;
+use super::raw::{self, Errno};
+use crate::{ConfineError, Confinement, Need, Network, Tier};
+
+/// What children of one profile are started with.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    tier: Tier,
+    /// None in the reduced tier.
+    inside: Option<Inside>,
+    rules: Rules,
+    filters: Vec<seccomp::Filter>,
+    /// The program of the tree's first process.
+    init: Arc<OwnedFd>,
+    /// The host, for the first process to see its end.
+    host: OwnedFd,
+}
+
+/// The namespaces, and what is made anew in them for each child.
+#[derive(Debug)]
+struct Inside {
+    namespaces: build::Namespaces,
+    has_proc: bool,
+    tmp_options: CString,
+    /// What is shown below `/tmp`.
+    below_tmp: Vec<plan::BelowTmp>,
+    /// Whether the host is root, whose files are then the child's own as well.
+    is_root: bool,
+}
+
+impl Profile {
+    pub(crate) fn build(confinement: &Confinement) -> Result<Profile, ConfineError> {
+        let rules = landlock::rules(confinement)?;
+        let filters = seccomp::filters(confinement)?;
+        let init = init::program()?;
+        let host = pidfd_open(getpid(), PidfdFlags::empty()).map_err(|errno| missing(Need::Init, errno))?;
+        let inside = match confinement.tier {
+            Tier::Full => Some(Inside::build(confinement)?),
+            Tier::Reduced => None,
+        };
+        Ok(Profile {
+            tier: confinement.tier,
+            inside,
+            rules,
+            filters,
+            init,
+            host,
+        })
+    }
+
+    pub(crate) fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// Whether its children have a root of their own.
+    pub(super) fn has_own_root(&self) -> bool {
+        self.inside.is_some()
+    }
+
+    /// Restricts the calling process, a child before exec, for good.
+    pub(super) fn apply_rules(&self) -> raw::Result<()> {
+        self.rules.apply()
+    }
+
+    /// Takes every capability, and the way to new ones, from the calling process, a child before exec.
+    pub(super) fn drop_privileges(&self) -> raw::Result<()> {
+        kernel::set_no_new_privileges()?;
+        kernel::drop_capabilities()
+    }
+
+    /// Filters the system calls of the calling process, a child before exec, for good.
+    pub(super) fn apply_filters(&self) -> raw::Result<()> {
+        self.filters.iter().try_for_each(seccomp::Filter::apply)
+    }
+
+    pub(crate) fn has_proc(&self) -> bool {
+        self.inside.as_ref().is_none_or(|inside| inside.has_proc)
+    }
+}
+
+impl Inside {
+    fn build(confinement: &Confinement) -> Result<Inside, ConfineError> {
+        let own_network = confinement.network == Network::None;
+        let plan = plan::plan(confinement)?;
+        let (namespaces, has_proc) = build::build(&plan, confinement, own_network)?;
+        Ok(Inside {
+            namespaces,
+            has_proc,
+            tmp_options: plan.tmp_options,
+            below_tmp: plan.below_tmp,
+            is_root: plan.is_root,
+        })
+    }
+}
+
+/// The error for what the system refused.
+fn missing(need: Need, errno: impl Into<Errno>) -> ConfineError {
+    let errno = errno.into();
+    ConfineError {
+        need,
+        path: None,
+        errno: Some(errno.0),
+        help: system::help(need, errno),
+    }
+}

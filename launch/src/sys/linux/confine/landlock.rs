@@ -1,0 +1,229 @@
+//! Landlock: what a child may do with files, TCP and other processes, decided by the kernel at each access. See
+//! landlock(7).
+//!
+//! In the full tier it stands behind the namespaces, in the reduced tier it is what holds. A child restricts itself, and all
+//! that it starts is restricted with it, for ever.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use linux_raw_sys::landlock::{
+    LANDLOCK_ACCESS_FS_EXECUTE, LANDLOCK_ACCESS_FS_IOCTL_DEV, LANDLOCK_ACCESS_FS_MAKE_BLOCK,
+    LANDLOCK_ACCESS_FS_MAKE_CHAR, LANDLOCK_ACCESS_FS_MAKE_SYM, LANDLOCK_ACCESS_FS_READ_DIR,
+    LANDLOCK_ACCESS_FS_READ_FILE, LANDLOCK_ACCESS_FS_REFER, LANDLOCK_ACCESS_FS_TRUNCATE,
+    LANDLOCK_ACCESS_FS_WRITE_FILE, LANDLOCK_ACCESS_NET_BIND_TCP, LANDLOCK_ACCESS_NET_CONNECT_TCP,
+    LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, LANDLOCK_SCOPE_SIGNAL,
+};
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
+use rustix::io::Errno as SystemErrno;
+
+use super::super::raw::{self, Errno};
+use super::kernel::{self, Ruleset};
+use super::missing;
+use super::plan::{CONFIGURATION, DEVICES, PROGRAMS, RESOLVER};
+use crate::{ConfineError, Confinement, Need, Network, Tier};
+
+/// The first version that knows signals and abstract sockets (Linux 6.12): without namespaces there is nothing else that
+/// keeps a child's signals from the host.
+const VERSION_OF_SCOPES: u32 = 6;
+/// The first version that knows TCP ports (Linux 6.7).
+const VERSION_OF_PORTS: u32 = 4;
+
+/// What each version added, bit by bit.
+const ACCESS_BY_VERSION: &[(u32, u32)] = &[
+    (1, (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1),
+    (2, LANDLOCK_ACCESS_FS_REFER),
+    (3, LANDLOCK_ACCESS_FS_TRUNCATE),
+    (5, LANDLOCK_ACCESS_FS_IOCTL_DEV),
+];
+
+/// Rights that a file can be given.
+const OF_FILES: u32 = LANDLOCK_ACCESS_FS_EXECUTE
+    | LANDLOCK_ACCESS_FS_WRITE_FILE
+    | LANDLOCK_ACCESS_FS_READ_FILE
+    | LANDLOCK_ACCESS_FS_TRUNCATE
+    | LANDLOCK_ACCESS_FS_IOCTL_DEV;
+const TO_READ: u32 = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+/// What belongs to a file of one's own: all but to make devices.
+const TO_WRITE: u32 = !(LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_IOCTL_DEV);
+const OF_DEVICES: u32 =
+    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE | LANDLOCK_ACCESS_FS_IOCTL_DEV;
+
+/// The rules of a profile.
+#[derive(Debug)]
+pub(super) struct Rules {
+    ruleset: Ruleset,
+    files: Vec<(Place, u32)>,
+    ports: Vec<u16>,
+}
+
+/// Where a rule holds, and for all that lies below.
+#[derive(Debug)]
+enum Place {
+    /// What the child finds by this path.
+    ByChild(CString),
+    /// What the host found.
+    ByHost(OwnedFd),
+}
+
+/// The version of Landlock that the kernel has.
+pub(super) fn version() -> Result<u32, ConfineError> {
+    kernel::landlock_version().map_err(|errno| missing(Need::Landlock, errno))
+}
+
+pub(super) fn rules(confinement: &Confinement) -> Result<Rules, ConfineError> {
+    let version = version()?;
+    let need = match (confinement.tier, &confinement.network) {
+        (Tier::Reduced, _) => VERSION_OF_SCOPES,
+        (Tier::Full, Network::Connect(_)) => VERSION_OF_PORTS,
+        (Tier::Full, _) => 1,
+    };
+    if version < need {
+        return Err(ConfineError {
+            need: Need::Landlock,
+            path: None,
+            errno: None,
+            help: format!("the kernel has version {version} of Landlock, and this takes version {need} (Linux 6.7 has 4, 6.12 has 6)"),
+        });
+    }
+    let ruleset = Ruleset {
+        files: handled(version).into(),
+        network: match (&confinement.network, confinement.tier) {
+            (Network::Host, _) | (Network::None, Tier::Full) => 0,
+            (Network::Connect(_), _) | (Network::None, Tier::Reduced) => {
+                (LANDLOCK_ACCESS_NET_BIND_TCP | LANDLOCK_ACCESS_NET_CONNECT_TCP).into()
+            }
+        },
+        scopes: match version >= VERSION_OF_SCOPES {
+            true => (LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL).into(),
+            false => 0,
+        },
+    };
+    let files = match confinement.tier {
+        Tier::Full => inside(confinement)?,
+        Tier::Reduced => outside(confinement)?,
+    };
+    let ports = match &confinement.network {
+        Network::Connect(ports) => ports.clone(),
+        Network::None | Network::Host => Vec::new(),
+    };
+    Ok(Rules { ruleset, files, ports })
+}
+
+fn handled(version: u32) -> u32 {
+    let known = ACCESS_BY_VERSION.iter().filter(|(since, _)| *since <= version);
+    known.fold(0, |all, (_, access)| all | access)
+}
+
+/// The rules for a root that shows what may be seen and nothing else: read everything, write where it may be written.
+fn inside(confinement: &Confinement) -> Result<Vec<(Place, u32)>, ConfineError> {
+    let mut files = vec![
+        (Place::ByChild(c"/".to_owned()), TO_READ),
+        (Place::ByChild(c"/dev".to_owned()), OF_DEVICES),
+        (Place::ByChild(c"/tmp".to_owned()), TO_WRITE),
+    ];
+    for directory in confinement.directories.iter().filter(|directory| directory.writable) {
+        let path = CString::new(directory.target.as_os_str().as_encoded_bytes())
+            .map_err(|_| unusable(&directory.target, SystemErrno::INVAL))?;
+        files.push((Place::ByChild(path), TO_WRITE));
+    }
+    Ok(files)
+}
+
+/// The rules for the host's own root.
+fn outside(confinement: &Confinement) -> Result<Vec<(Place, u32)>, ConfineError> {
+    let resolver: &[&str] = match confinement.network {
+        Network::None => &[],
+        Network::Connect(_) | Network::Host => RESOLVER,
+    };
+    let system = PROGRAMS.iter().chain(CONFIGURATION).chain(resolver).map(PathBuf::from);
+    let shown: Vec<PathBuf> = system
+        .filter(|path| path.exists())
+        .chain(confinement.read.iter().cloned())
+        .filter(|path| !confinement.hide.iter().any(|hidden| path.starts_with(hidden)))
+        .collect();
+    if let Some(hidden) = confinement
+        .hide
+        .iter()
+        .find(|hidden| shown.iter().any(|shown| hidden.starts_with(shown)))
+    {
+        return Err(ConfineError {
+            need: Need::Landlock,
+            path: Some(hidden.clone()),
+            errno: None,
+            help: "in the reduced tier nothing can be hidden in a directory that is shown; hide the whole of it, or use the \
+                   full tier"
+                .to_owned(),
+        });
+    }
+    let mut files = Vec::new();
+    for path in &shown {
+        files.push((Place::ByHost(open(path)?), TO_READ));
+    }
+    for device in DEVICES.iter().map(Path::new).filter(|device| device.exists()) {
+        files.push((Place::ByHost(open(device)?), OF_DEVICES));
+    }
+    for directory in &confinement.directories {
+        let source = rustix::io::fcntl_dupfd_cloexec(&directory.source, 3).map_err(|errno| unusable(&directory.target, errno))?;
+        let access = if directory.writable { TO_WRITE } else { TO_READ };
+        files.push((Place::ByHost(source), access));
+    }
+    // What others can be read of there, the kernel decides by who may trace whom: Landlock forbids that.
+    files.push((Place::ByChild(c"/proc/self".to_owned()), TO_READ));
+    for file in [c"/proc/cpuinfo", c"/proc/filesystems", c"/proc/meminfo", c"/proc/stat"] {
+        files.push((Place::ByChild(file.to_owned()), TO_READ));
+    }
+    Ok(files)
+}
+
+fn open(path: &Path) -> Result<OwnedFd, ConfineError> {
+    openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| unusable(path, errno))
+}
+
+fn unusable(path: &Path, errno: SystemErrno) -> ConfineError {
+    ConfineError {
+        path: Some(path.to_owned()),
+        ..missing(Need::Landlock, errno)
+    }
+}
+
+impl Rules {
+    /// Restricts the calling process. It must have given up new privileges.
+    ///
+    /// It runs in a child before exec: nothing here allocates.
+    pub(super) fn apply(&self) -> raw::Result<()> {
+        let ruleset = kernel::landlock_ruleset(&self.ruleset)?;
+        for (place, access) in &self.files {
+            match place {
+                Place::ByChild(path) => {
+                    let Some(place) = open_by_child(path)? else { continue };
+                    self.allow(&ruleset, &place, *access)?;
+                }
+                Place::ByHost(place) => self.allow(&ruleset, place, *access)?,
+            }
+        }
+        for port in &self.ports {
+            kernel::landlock_allow_port(ruleset.as_fd(), LANDLOCK_ACCESS_NET_CONNECT_TCP.into(), *port)?;
+        }
+        kernel::landlock_restrict_self(ruleset.as_fd())
+    }
+
+    fn allow(&self, ruleset: &OwnedFd, place: &OwnedFd, access: u32) -> raw::Result<()> {
+        let of_kind = match fstat(place) {
+            Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFDIR => u32::MAX,
+            _ => OF_FILES,
+        };
+        let access = u64::from(access & of_kind) & self.ruleset.files;
+        kernel::landlock_allow(ruleset.as_fd(), access, place.as_fd())
+    }
+}
+
+/// None for what is not there, which needs no rule.
+fn open_by_child(path: &CStr) -> raw::Result<Option<OwnedFd>> {
+    match openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(place) => Ok(Some(place)),
+        Err(SystemErrno::NOENT) => Ok(None),
+        Err(errno) => Err(Errno::from(errno)),
+    }
+}

@@ -1,0 +1,419 @@
+//! What the root of a profile is made of: a list of steps, written by the host, followed by the builder.
+
+use std::collections::BTreeSet;
+use std::ffi::{CString, OsStr};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use linux_raw_sys::general::{MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY};
+use rustix::process::{getegid, geteuid};
+
+use super::missing;
+use crate::{ConfineError, Confinement, Need, Network};
+
+/// Directories of programs and libraries. What is a link on the host is the same link inside.
+pub(super) const PROGRAMS: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+
+/// Of `/etc`, what programs need to be loaded, to check certificates, and to know language and time zone. Keys of the host
+/// (`/etc/ssl/private`) are not among it.
+pub(super) const CONFIGURATION: &[&str] = &[
+    "/etc/alternatives",
+    "/etc/ca-certificates",
+    "/etc/ca-certificates.conf",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/locale.alias",
+    "/etc/locale.conf",
+    "/etc/localtime",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/timezone",
+];
+
+/// What resolves names, where the child has the host's network.
+pub(super) const RESOLVER: &[&str] = &[
+    "/etc/gai.conf",
+    "/etc/host.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/protocols",
+    "/etc/resolv.conf",
+    "/etc/services",
+];
+
+pub(super) const DEVICES: &[&str] = &[
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/tty",
+];
+
+const LINKS: &[(&str, &str)] = &[
+    ("/dev/fd", "/proc/self/fd"),
+    ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"),
+    ("/dev/stderr", "/proc/self/fd/2"),
+    // What POSIX semaphores and shared memory are made in.
+    ("/dev/shm", "/tmp"),
+    ("/var/tmp", "/tmp"),
+];
+
+/// Whom a root host's child is, to itself.
+const UNPRIVILEGED: u32 = 1000;
+
+/// What the builder is to do.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) uid_map: CString,
+    pub(super) gid_map: CString,
+    pub(super) steps: Vec<Step>,
+    /// The options of the child's own `/tmp`. Empty where one of its directories has that name.
+    pub(super) tmp_options: CString,
+    pub(super) below_tmp: Vec<BelowTmp>,
+    /// Whether the host is root.
+    pub(super) is_root: bool,
+}
+
+/// One step. Paths are relative to the new root.
+#[derive(Debug)]
+pub(super) enum Step {
+    Directory(CString),
+    File(CString, Vec<u8>),
+    /// A symbolic link: its path, and what it says.
+    Link(CString, CString),
+    /// Shows a file or a directory, with all that is mounted below it.
+    Show {
+        source: Source,
+        target: CString,
+        attributes: u64,
+    },
+    /// Covers a directory with an empty one.
+    Cover(CString),
+}
+
+#[derive(Debug)]
+pub(super) enum Source {
+    /// A path of the host.
+    Path(CString),
+    /// One of the confinement's directories, by its place in the list.
+    Directory(usize),
+}
+
+/// Something that is shown below `/tmp`, which each child has anew: it is shown there again. Paths are relative to `/tmp`.
+#[derive(Debug)]
+pub(super) struct BelowTmp {
+    pub(super) path: CString,
+    /// The directories that lead to it, itself included unless it is a file.
+    pub(super) directories: Vec<CString>,
+    pub(super) is_file: bool,
+}
+
+pub(super) fn plan(confinement: &Confinement) -> Result<Plan, ConfineError> {
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+    let inside = |id: u32| if id == 0 { UNPRIVILEGED } else { id };
+    let mut root = Root::new(confinement);
+    root.system()?;
+    root.accounts(inside(uid), inside(gid))?;
+    root.read()?;
+    root.covers()?;
+    root.directories()?;
+    let has_own_tmp = !root.shown.iter().any(|shown| shown.target == Path::new("/tmp"));
+    let inodes = (confinement.tmp / 4096).clamp(1024, 1 << 20);
+    let tmp_options = match has_own_tmp {
+        true => format!("mode=1777,size={},nr_inodes={inodes}", confinement.tmp),
+        false => String::new(),
+    };
+    let below_tmp = if has_own_tmp { root.below_tmp()? } else { Vec::new() };
+    Ok(Plan {
+        uid_map: string(format!("{} {uid} 1", inside(uid)))?,
+        gid_map: string(format!("{} {gid} 1", inside(gid)))?,
+        steps: root.steps,
+        tmp_options: string(tmp_options)?,
+        below_tmp,
+        is_root: uid == 0,
+    })
+}
+
+/// A root in the making.
+struct Root<'a> {
+    confinement: &'a Confinement,
+    steps: Vec<Step>,
+    /// The directories and links that it has of its own.
+    made: BTreeSet<PathBuf>,
+    shown: Vec<Shown>,
+}
+
+struct Shown {
+    target: PathBuf,
+    is_file: bool,
+}
+
+impl<'a> Root<'a> {
+    fn new(confinement: &'a Confinement) -> Root<'a> {
+        Root {
+            confinement,
+            steps: Vec::new(),
+            made: BTreeSet::from([PathBuf::from("/")]),
+            shown: Vec::new(),
+        }
+    }
+
+    fn is_hidden(&self, path: &Path) -> bool {
+        self.confinement.hide.iter().any(|hidden| path.starts_with(hidden))
+    }
+
+    /// What every root has: programs, configuration, devices, and places for `/proc` and `/tmp`.
+    fn system(&mut self) -> Result<(), ConfineError> {
+        for place in ["/proc", "/tmp", "/dev", "/etc", "/var"] {
+            self.make_directory(Path::new(place))?;
+        }
+        let resolver: &[&str] = match self.confinement.network {
+            Network::None => &[],
+            Network::Connect(_) | Network::Host => RESOLVER,
+        };
+        for path in PROGRAMS.iter().chain(CONFIGURATION) {
+            self.show_if_there(Path::new(path))?;
+        }
+        for path in resolver {
+            // Commonly a link to a place that is not shown.
+            let (path, found) = (Path::new(path), Path::new(path).canonicalize());
+            if let (Ok(found), false) = (found, self.is_hidden(path)) {
+                self.show(Source::Path(c_path(&found)?), path, true, READ_ONLY)?;
+            }
+        }
+        for device in DEVICES.iter().map(Path::new).filter(|device| device.exists()) {
+            self.show(Source::Path(c_path(device)?), device, true, DEVICE)?;
+        }
+        for (link, target) in LINKS {
+            self.make_link(Path::new(link), Path::new(target))?;
+        }
+        Ok(())
+    }
+
+    /// Who the child is, for programs that look for its name.
+    fn accounts(&mut self, uid: u32, gid: u32) -> Result<(), ConfineError> {
+        let passwd = format!(
+            "childproof:x:{uid}:{gid}:childproof:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+        );
+        let group = format!("childproof:x:{gid}:\nnogroup:x:65534:\n");
+        self.make_file(Path::new("/etc/passwd"), passwd)?;
+        self.make_file(Path::new("/etc/group"), group)?;
+        if self.confinement.network == Network::None {
+            self.make_file(Path::new("/etc/hosts"), "127.0.0.1 localhost\n::1 localhost\n".to_owned())?;
+            self.make_file(Path::new("/etc/nsswitch.conf"), "passwd: files\ngroup: files\nhosts: files\n".to_owned())?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<(), ConfineError> {
+        for path in sorted(&self.confinement.read) {
+            if self.is_hidden(path) {
+                continue;
+            }
+            let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+            self.show(Source::Path(c_path(path)?), path, !metadata.is_dir(), READ_ONLY)?;
+        }
+        Ok(())
+    }
+
+    /// Covers what is hidden and lies in something that is shown.
+    fn covers(&mut self) -> Result<(), ConfineError> {
+        for path in sorted(&self.confinement.hide) {
+            if !self.is_below_shown(path) {
+                continue;
+            }
+            // What is not there on the host is not there inside.
+            let Ok(metadata) = fs::symlink_metadata(path) else {
+                continue;
+            };
+            if metadata.is_dir() {
+                self.steps.push(Step::Cover(relative(path)?));
+            } else if !metadata.is_symlink() {
+                self.show(Source::Path(c"/dev/null".to_owned()), path, true, READ_ONLY)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn directories(&mut self) -> Result<(), ConfineError> {
+        let mut directories: Vec<_> = self.confinement.directories.iter().enumerate().collect();
+        directories.sort_by_key(|(_, directory)| depth(&directory.target));
+        for (index, directory) in directories {
+            let target = &directory.target;
+            if !may_hold_a_directory(target) {
+                return Err(ConfineError {
+                    need: Need::Directory,
+                    path: Some(target.clone()),
+                    errno: None,
+                    help: "a confined child can be shown a directory under any absolute name but `/`, and not in /proc or \
+                           /dev; give it another name"
+                        .to_owned(),
+                });
+            }
+            let attributes = if directory.writable { WRITABLE } else { READ_ONLY };
+            self.show(Source::Directory(index), target, false, attributes)?;
+        }
+        Ok(())
+    }
+
+    fn show_if_there(&mut self, path: &Path) -> Result<(), ConfineError> {
+        if self.is_hidden(path) {
+            return Ok(());
+        }
+        match fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_symlink() => match fs::read_link(path) {
+                Ok(target) => self.make_link(path, &target),
+                Err(error) => Err(unreadable(path, &error)),
+            },
+            Ok(metadata) => self.show(Source::Path(c_path(path)?), path, !metadata.is_dir(), READ_ONLY),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn show(&mut self, source: Source, target: &Path, is_file: bool, attributes: u64) -> Result<(), ConfineError> {
+        if is_file && !self.is_below_shown(target) {
+            if !self.made.contains(target) {
+                self.make_file(target, String::new())?;
+            }
+        } else {
+            self.make_directory(target)?;
+        }
+        self.steps.push(Step::Show {
+            source,
+            target: relative(target)?,
+            attributes,
+        });
+        self.shown.push(Shown {
+            target: target.to_owned(),
+            is_file,
+        });
+        Ok(())
+    }
+
+    /// Whether a place lies in something that is shown: nothing is made there, because it would be made on the host.
+    fn is_below_shown(&self, path: &Path) -> bool {
+        self.shown.iter().any(|shown| path.starts_with(&shown.target))
+    }
+
+    /// Makes a directory and those that lead to it, where the root is its own.
+    fn make_directory(&mut self, path: &Path) -> Result<(), ConfineError> {
+        let mut ways: Vec<&Path> = path.ancestors().collect();
+        ways.reverse();
+        for way in ways {
+            if self.is_below_shown(way) {
+                return Ok(());
+            }
+            if self.made.insert(way.to_owned()) {
+                self.steps.push(Step::Directory(relative(way)?));
+            }
+        }
+        Ok(())
+    }
+
+    fn make_link(&mut self, path: &Path, target: &Path) -> Result<(), ConfineError> {
+        if let Some(parent) = path.parent() {
+            self.make_directory(parent)?;
+        }
+        if self.made.insert(path.to_owned()) {
+            self.steps.push(Step::Link(relative(path)?, c_path(target)?));
+        }
+        Ok(())
+    }
+
+    fn make_file(&mut self, path: &Path, content: String) -> Result<(), ConfineError> {
+        if let Some(parent) = path.parent() {
+            self.make_directory(parent)?;
+        }
+        if self.made.insert(path.to_owned()) {
+            self.steps.push(Step::File(relative(path)?, content.into_bytes()));
+        }
+        Ok(())
+    }
+
+    /// What is shown below `/tmp` and not below something else there, which brings it along.
+    fn below_tmp(&self) -> Result<Vec<BelowTmp>, ConfineError> {
+        let tmp = Path::new("/tmp");
+        let below: Vec<_> = self.shown.iter().filter(|shown| shown.target.starts_with(tmp)).collect();
+        let is_top = |shown: &&&Shown| {
+            let above = |other: &&Shown| other.target != shown.target && shown.target.starts_with(&other.target);
+            !below.iter().any(above)
+        };
+        let top = below.iter().filter(is_top);
+        top.map(|shown| {
+            let mut ways: Vec<&Path> = shown.target.ancestors().take_while(|way| *way != tmp).collect();
+            ways.reverse();
+            if shown.is_file {
+                ways.pop();
+            }
+            let relative = |path: &Path| c_path(path.strip_prefix(tmp).unwrap_or(path));
+            Ok(BelowTmp {
+                path: relative(&shown.target)?,
+                directories: ways.into_iter().map(relative).collect::<Result<_, _>>()?,
+                is_file: shown.is_file,
+            })
+        })
+        .collect()
+    }
+}
+
+const WRITABLE: u64 = (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV) as u64;
+const READ_ONLY: u64 = WRITABLE | MOUNT_ATTR_RDONLY as u64;
+const DEVICE: u64 = (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC) as u64;
+
+fn may_hold_a_directory(target: &Path) -> bool {
+    let is_plain = target.is_absolute()
+        && target
+            .components()
+            .skip(1)
+            .all(|component| matches!(component, Component::Normal(_)));
+    let reserved = ["/proc", "/dev"];
+    is_plain && target.parent().is_some() && !reserved.iter().any(|reserved| target.starts_with(reserved))
+}
+
+fn depth(path: &Path) -> usize {
+    path.components().count()
+}
+
+/// What leads to others before those.
+fn sorted(paths: &[PathBuf]) -> Vec<&PathBuf> {
+    let mut paths: Vec<_> = paths.iter().collect();
+    paths.sort_by_key(|path| depth(path));
+    paths
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> ConfineError {
+    ConfineError {
+        need: Need::Mount,
+        path: Some(path.to_owned()),
+        errno: error.raw_os_error(),
+        help: String::new(),
+    }
+}
+
+fn relative(path: &Path) -> Result<CString, ConfineError> {
+    c_path(path.strip_prefix("/").unwrap_or(path))
+}
+
+fn c_path(path: &Path) -> Result<CString, ConfineError> {
+    c_string(path.as_os_str())
+}
+
+fn string(text: String) -> Result<CString, ConfineError> {
+    c_string(OsStr::new(&text))
+}
+
+fn c_string(text: &OsStr) -> Result<CString, ConfineError> {
+    // A path with a NUL names nothing.
+    CString::new(text.as_bytes()).map_err(|_| ConfineError {
+        path: Some(PathBuf::from(text)),
+        ..missing(Need::Mount, rustix::io::Errno::INVAL)
+    })
+}
