@@ -7,6 +7,7 @@
 
 mod build;
 mod enter;
+mod filter;
 mod init;
 mod kernel;
 mod landlock;
@@ -32,7 +33,7 @@ pub(crate) struct Profile {
     /// None in the reduced tier.
     inside: Option<Inside>,
     rules: Rules,
-    filters: Vec<seccomp::Filter>,
+    filter: seccomp::Filter,
     /// The program of the tree's first process.
     init: Arc<OwnedFd>,
     /// The host, for the first process to see its end.
@@ -54,7 +55,6 @@ struct Inside {
 impl Profile {
     pub(crate) fn build(confinement: &Confinement) -> Result<Profile, ConfineError> {
         let rules = landlock::rules(confinement)?;
-        let filters = seccomp::filters(confinement)?;
         let init = init::program()?;
         let host = pidfd_open(getpid(), PidfdFlags::empty()).map_err(|errno| missing(Need::Init, errno))?;
         let inside = match confinement.tier {
@@ -65,7 +65,7 @@ impl Profile {
             tier: confinement.tier,
             inside,
             rules,
-            filters,
+            filter: seccomp::filter(confinement),
             init,
             host,
         })
@@ -92,8 +92,8 @@ impl Profile {
     }
 
     /// Filters the system calls of the calling process, a child before exec, for good.
-    pub(super) fn apply_filters(&self) -> raw::Result<()> {
-        self.filters.iter().try_for_each(seccomp::Filter::apply)
+    pub(super) fn apply_filter(&self) -> raw::Result<()> {
+        self.filter.apply()
     }
 
     pub(crate) fn has_proc(&self) -> bool {

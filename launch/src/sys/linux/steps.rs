@@ -119,7 +119,7 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
     }
     raw::set_signal_mask(SignalSet::EMPTY).at(Stage::SignalMask)?;
     if let Some(profile) = plan.profile {
-        profile.apply_filters().at(Stage::Seccomp)?;
+        profile.apply_filter().at(Stage::Seccomp)?;
     }
     // SAFETY: the pointers are as the caller promises.
     let errno = unsafe { execute(program, plan) };
@@ -134,7 +134,7 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
 /// Until setsid, the child was in the host's process group, so a signal to that group (Ctrl-C in a terminal) reached it, too.
 /// It was meant for the host. It is blocked, but would kill the child without a word as soon as the mask is emptied. A signal
 /// that is set to be ignored is no longer pending.
-pub(super) fn default_signals() -> raw::Result<()> {
+fn default_signals() -> raw::Result<()> {
     // Where the system will not say, all of them are forgotten, at the price of a call for each.
     let pending = match raw::pending_signals() {
         Ok(pending) => pending,

@@ -16,14 +16,14 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno as SystemErrno;
-use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, move_mount, open_tree};
+use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, move_mount, open_tree};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
 use super::super::process::{Started, Tree, end};
 use super::super::raw::{self, Errno};
 use super::super::stack::Stack;
-use super::super::steps::{At, Failure, default_signals, lift};
+use super::super::steps::{At, Failure, lift};
 use super::super::wait;
 use super::{Inside, Profile, kernel};
 use crate::Stage;
@@ -213,9 +213,7 @@ fn make_own_files(inside: &Inside) -> Result<(), SystemErrno> {
 }
 
 fn cover(file: &CStr) -> Result<(), SystemErrno> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    let null = open_tree(CWD, c"/dev/null", flags)?;
-    match move_mount(&null, c"", CWD, file, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH) {
+    match mount_bind(c"/dev/null", file) {
         Err(SystemErrno::NOENT) => Ok(()),
         result => result,
     }
@@ -302,10 +300,9 @@ fn become_guard(entry: &Entry<'_>) -> Failure {
 fn become_first(profile: &Profile, watched: RawFd, arguments: &[*const c_char]) -> Failure {
     let prepared = || {
         kernel::set_no_new_privileges()?;
-        kernel::drop_capabilities()?;
+        kernel::clear_capabilities()?;
         raw::setsid()?;
-        default_signals()?;
-        // The kernel collects the orphans of the tree by itself, then.
+        // The kernel collects the orphans of the tree by itself, then. All signals stay blocked.
         raw::ignore_signal(libc::SIGCHLD)?;
         let program = lift(profile.init.as_raw_fd())?;
         let watched = lift(watched)?;

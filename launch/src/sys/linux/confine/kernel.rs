@@ -8,8 +8,6 @@ use linux_raw_sys::landlock::{
     LANDLOCK_CREATE_RULESET_VERSION, landlock_net_port_attr, landlock_path_beneath_attr, landlock_rule_type,
     landlock_ruleset_attr,
 };
-use seccompiler::sock_filter;
-
 use super::super::raw::{Result, check};
 
 /// What a Landlock ruleset is about.
@@ -78,14 +76,13 @@ pub(super) fn landlock_restrict_self(ruleset: BorrowedFd<'_>) -> Result<()> {
 }
 
 /// Filters the calling thread's system calls.
-pub(super) fn filter_system_calls(filter: &[sock_filter]) -> Result<()> {
+pub(super) fn filter_system_calls(filter: &[libc::sock_filter]) -> Result<()> {
     let program = libc::sock_fprog {
         len: u16::try_from(filter.len()).unwrap_or(u16::MAX),
-        filter: filter.as_ptr().cast::<libc::sock_filter>().cast_mut(),
+        filter: filter.as_ptr().cast_mut(),
     };
     let (operation, flags) = (libc::SECCOMP_SET_MODE_FILTER, 0 as c_uint);
-    // SAFETY: the program's length is that of the slice, or less; both structs of an instruction are the kernel's; the kernel
-    // reads them during the call and writes none.
+    // SAFETY: the program's length is that of the slice, or less; the kernel reads it during the call and writes nothing.
     check(unsafe { libc::syscall(libc::SYS_seccomp, operation, flags, &raw const program) }).map(drop)
 }
 
@@ -128,6 +125,11 @@ pub(super) fn drop_capabilities() -> Result<()> {
             Err(errno) => return Err(errno),
         }
     }
+    clear_capabilities()
+}
+
+/// Gives up all capabilities of the calling thread.
+pub(super) fn clear_capabilities() -> Result<()> {
     /// `_LINUX_CAPABILITY_VERSION_3`, which has two words of each set.
     const VERSION: u32 = 0x2008_0522;
     // The version, and the calling thread.
