@@ -3,8 +3,10 @@
 //! It is compiled here, because each child has the kernel translate it anew: the time for that grows with its length, and
 //! the programs that general compilers make are several times as long.
 
+use std::collections::BTreeMap;
+
 use libc::{
-    BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W,
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W,
     SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, sock_filter,
 };
 
@@ -55,32 +57,66 @@ const UNKNOWN: u32 = SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
 
 impl Table {
     /// The program. What comes by the door of another architecture (`int 0x80` on x86-64) ends the process.
+    ///
+    /// The kernel runs the program for every number there is when a process takes it on, so the number is looked for by
+    /// halves.
     pub(super) fn compile(&self) -> Vec<sock_filter> {
         let mut program = vec![
             load(ARCHITECTURE),
             jump(BPF_JEQ, OWN_ARCHITECTURE, 1, 0),
             answer(SECCOMP_RET_KILL_PROCESS),
             load(NUMBER),
-            jump(BPF_JGT, self.newest, 0, 1),
-            answer(UNKNOWN),
         ];
-        for (call, lists) in &self.refused_if {
-            let block = block(lists);
-            // The compiled blocks are far shorter than a jump can reach.
-            program.push(jump(BPF_JEQ, *call as u32, 0, block.len() as u8));
-            program.extend(block);
-        }
-        for (calls, what) in [(&self.unknown, UNKNOWN), (&self.refused, REFUSE)] {
-            for (first, last) in ranges(calls) {
-                match first == last {
-                    true => program.push(jump(BPF_JEQ, first, 0, 1)),
-                    false => program.extend([jump(BPF_JGE, first, 0, 2), jump(BPF_JGT, last, 1, 0)]),
-                }
-                program.push(answer(what));
-            }
-        }
-        program.push(answer(ALLOW));
+        program.extend(search(&self.spans()));
         program
+    }
+
+    /// From which number on what is done, sorted.
+    fn spans(&self) -> Vec<(u32, Vec<sock_filter>)> {
+        let plain = |calls: &[libc::c_long], what: u32| {
+            let of_call = move |call: &libc::c_long| (*call as u32, vec![answer(what)]);
+            calls.iter().map(of_call).collect::<Vec<_>>()
+        };
+        let mut special: BTreeMap<u32, Vec<sock_filter>> = BTreeMap::new();
+        special.extend(self.refused_if.iter().map(|(call, lists)| (*call as u32, block(lists))));
+        special.extend(plain(&self.unknown, UNKNOWN));
+        special.extend(plain(&self.refused, REFUSE));
+        let mut spans = vec![(0, vec![answer(ALLOW)])];
+        for (call, what) in special {
+            match spans.last_mut() {
+                Some(last) if last.0 == call => last.1 = what,
+                _ => spans.push((call, what)),
+            }
+            spans.push((call + 1, vec![answer(ALLOW)]));
+        }
+        spans.push((self.newest + 1, vec![answer(UNKNOWN)]));
+        spans.dedup_by(|next, before| same(&next.1, &before.1));
+        spans
+    }
+}
+
+fn same(one: &[sock_filter], other: &[sock_filter]) -> bool {
+    let key = |one: &sock_filter| (one.code, one.jt, one.jf, one.k);
+    one.iter().map(key).eq(other.iter().map(key))
+}
+
+fn search(spans: &[(u32, Vec<sock_filter>)]) -> Vec<sock_filter> {
+    let (below, above) = spans.split_at(spans.len() / 2);
+    match (below, above) {
+        ([], above) => above.iter().flat_map(|(_, what)| what.clone()).collect(),
+        (below, above) => {
+            let middle = above.first().map_or(0, |(first, _)| *first);
+            let below = search(below);
+            let far = jump(BPF_JGE, middle, 0, 1);
+            // A conditional jump reaches 255 instructions.
+            let mut program = match u8::try_from(below.len()) {
+                Ok(over) => vec![jump(BPF_JGE, middle, over, 0)],
+                Err(_) => vec![far, statement(BPF_JMP | BPF_JA, below.len() as u32)],
+            };
+            program.extend(below);
+            program.extend(search(above));
+            program
+        }
     }
 }
 
@@ -106,21 +142,6 @@ fn block(lists: &[Vec<Condition>]) -> Vec<sock_filter> {
     }
     block.push(answer(ALLOW));
     block
-}
-
-/// The numbers, sorted, as ranges without a gap.
-fn ranges(calls: &[libc::c_long]) -> Vec<(u32, u32)> {
-    let mut calls: Vec<u32> = calls.iter().map(|call| *call as u32).collect();
-    calls.sort_unstable();
-    calls.dedup();
-    let mut ranges: Vec<(u32, u32)> = Vec::new();
-    for call in calls {
-        match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == call => *last = call,
-            _ => ranges.push((call, call)),
-        }
-    }
-    ranges
 }
 
 fn load(offset: u32) -> sock_filter {
