@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use childproof_host::policy::{Network, Tier};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueHint};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 
 use crate::exit;
 
@@ -29,6 +31,33 @@ pub(crate) struct Cli {
     pub(crate) verbose: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads the command line. Where it is wrong, it says so and ends this process.
+    pub(crate) fn of_this_process() -> Self {
+        let cli = Self::parse();
+        match cli.check() {
+            Ok(()) => cli,
+            Err(error) => error.exit(),
+        }
+    }
+
+    /// Refuses flags that are right each by itself, and not together.
+    fn check(&self) -> Result<(), clap::Error> {
+        let sandbox = match &self.command {
+            Command::Run(args) => &args.sandbox,
+            Command::Exec(args) => &args.sandbox,
+            Command::Explain(args) => &args.sandbox,
+            Command::Init(_) | Command::Completions(_) => return Ok(()),
+        };
+        if sandbox.network.is_some() && sandbox.allow.is_empty() {
+            let message = "--network is for the programs of --allow, and there is no --allow; for a grant of the policy \
+                           file, write a line such as network = \"host\" under [grants.NAME]";
+            return Err(Self::command().error(ErrorKind::MissingRequiredArgument, message));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -204,6 +233,18 @@ pub(crate) struct SandboxArgs {
     /// environment asked for, which the policy must allow. Repeatable.
     #[arg(long, value_name = "KEY[=VALUE]")]
     pub(crate) env: Vec<EnvVar>,
+    /// How processes are confined, whatever the policy says; "full" where neither says. With "none" a process
+    /// has all files of the host and its network.
+    #[arg(long, value_name = "TIER", value_parser = tier())]
+    pub(crate) confine: Option<Tier>,
+    /// What the programs of --allow reach of the network: "none", which is the default; "host", all that this machine
+    /// reaches; or TCP connections to these ports of any host, and then no UDP and so no DNS over UDP.
+    #[arg(long, value_name = "none|host|PORT[,PORT...]", value_parser = network)]
+    pub(crate) network: Option<Network>,
+    /// Have processes see a file or directory of the host, to read only, at its own path, beside the system directories.
+    /// Repeatable.
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) read: Vec<PathBuf>,
 }
 
 /// How it is watched and bounded.
@@ -230,6 +271,28 @@ fn timeout(text: &str) -> Result<Duration, String> {
         Ok(duration) => Ok(duration),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// By a list of its values, so that completions and the message about another one have them.
+fn tier() -> impl TypedValueParser<Value = Tier> {
+    PossibleValuesParser::new(Tier::ALL.map(Tier::name)).try_map(|name| name.parse::<Tier>())
+}
+
+/// `none|host|PORT[,PORT...]`.
+fn network(text: &str) -> Result<Network, String> {
+    match text {
+        "none" => return Ok(Network::None),
+        "host" => return Ok(Network::Host),
+        _ => {}
+    }
+    let port = |number: &str| {
+        if number.is_empty() || !number.chars().all(|c| c.is_ascii_digit()) {
+            return Err("write none, host, or the ports to connect to, such as 443 or 80,443".to_owned());
+        }
+        let port = number.parse().ok().filter(|port| *port > 0);
+        port.ok_or_else(|| format!("{number} is not a TCP port; the ports are 1 to 65535"))
+    };
+    Ok(Network::Connect(text.split(',').map(port).collect::<Result<_, _>>()?))
 }
 
 /// A grant and its arguments.
@@ -366,7 +429,6 @@ mod tests {
 
     #[test]
     fn the_definition_is_consistent() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 
@@ -389,6 +451,28 @@ mod tests {
             ("/bin/ls", "ls=/bin/ls"),
         ] {
             let error = text.parse::<Allow>().unwrap_err();
+            assert!(error.contains(hint), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_network_is_none_or_the_hosts_or_ports() {
+        assert_eq!(network("none"), Ok(Network::None));
+        assert_eq!(network("host"), Ok(Network::Host));
+        assert_eq!(network("443"), Ok(Network::Connect(vec![443])));
+        assert_eq!(network("80,443,65535"), Ok(Network::Connect(vec![80, 443, 65535])));
+        for (text, hint) in [
+            ("", "write none, host, or the ports"),
+            ("hots", "write none, host, or the ports"),
+            ("443,", "write none, host, or the ports"),
+            ("80, 443", "write none, host, or the ports"),
+            ("+443", "write none, host, or the ports"),
+            ("none,443", "write none, host, or the ports"),
+            ("0", "0 is not a TCP port"),
+            ("80,65536", "65536 is not a TCP port"),
+            ("99999999999999999999", "is not a TCP port"),
+        ] {
+            let error = network(text).unwrap_err();
             assert!(error.contains(hint), "{text:?}: {error}");
         }
     }

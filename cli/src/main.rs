@@ -20,7 +20,7 @@ mod sandbox;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use mimalloc::MiMalloc;
 
 use args::{Cli, Command};
@@ -31,7 +31,7 @@ use args::{Cli, Command};
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::of_this_process();
     start_logging(cli.verbose);
     let answer = match cli.command {
         Command::Run(args) => run::run(&args),

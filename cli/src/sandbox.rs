@@ -3,7 +3,8 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -129,12 +130,22 @@ fn load(args: &SandboxArgs, preopens: &[Preopen]) -> Result<LoadedPolicy> {
         }
         None => Policy::new(),
     };
+    if let Some(tier) = args.confine {
+        policy.confine.tier = Some(tier);
+    }
+    let read_by_file = policy.confine.read.len();
+    for path in &args.read {
+        let path = from_here(path).with_context(|| format!("--read {}", path.display()))?;
+        policy.confine.read.push(path);
+    }
     for allow in &args.allow {
         if policy.grants.contains_key(&allow.name) {
             let name = &allow.name;
             bail!("--allow {name}: there is a grant of this name already; take the flag away, or give it another name");
         }
-        policy = policy.grant(&allow.name, Grant::program(program(allow)?).args(Arguments::Any));
+        let grant = Grant::program(program(allow)?).args(Arguments::Any);
+        let network = args.network.clone().unwrap_or_default();
+        policy = policy.grant(&allow.name, grant.network(network));
     }
     let preopens: Vec<_> = preopens
         .iter()
@@ -149,7 +160,9 @@ fn load(args: &SandboxArgs, preopens: &[Preopen]) -> Result<LoadedPolicy> {
         search_path: search_path.as_deref(),
         preopens: &preopens,
     };
-    policy.load(&options).map_err(|error| located(error, args))
+    policy
+        .load(&options)
+        .map_err(|error| located(error, args, read_by_file))
 }
 
 fn read(file: &Path) -> Result<Policy> {
@@ -170,8 +183,39 @@ fn program(allow: &Allow) -> Result<PathBuf> {
     std::path::absolute(&allow.program).with_context(|| format!("--allow {}", allow.name))
 }
 
-/// Says where the operator wrote what cannot be loaded.
-fn located(error: LoadError, args: &SandboxArgs) -> anyhow::Error {
+/// The absolute path of one that is relative to where we are. The working directory has no symbolic links in its path, so
+/// that climbing from it is a matter of text; a `..` that comes later is left for the policy to refuse.
+fn from_here(path: &Path) -> io::Result<PathBuf> {
+    if path.is_absolute() {
+        return Ok(path.to_owned());
+    }
+    let mut absolute = std::env::current_dir()?;
+    let mut components = path.components().peekable();
+    while let Some(step) = components.next_if(|step| matches!(step, Component::ParentDir | Component::CurDir)) {
+        if step == Component::ParentDir {
+            absolute.pop();
+        }
+    }
+    absolute.extend(components);
+    Ok(absolute)
+}
+
+/// Says where the operator wrote what cannot be loaded. `read_by_file` is how many paths to read are the policy file's.
+fn located(error: LoadError, args: &SandboxArgs, read_by_file: usize) -> anyhow::Error {
+    let message = &error.message;
+    let field = error.field.as_str();
+    let at_read = |index: usize| format!("confine.read[{}]", read_by_file + index);
+    let mut read = args.read.iter().enumerate();
+    if let Some((_, path)) = read.find(|(index, _)| at_read(*index) == field) {
+        return anyhow!("--read {}: {message}", path.display());
+    }
+    if field == "confine.read" && read_by_file == 0 && !args.read.is_empty() {
+        return anyhow!("--read: {message}");
+    }
+    let mut networks = args.allow.iter().map(|allow| format!("grants.{}.network", allow.name));
+    if networks.any(|network| network == field) {
+        return anyhow!("--network: {message}");
+    }
     let by_flag = args
         .allow
         .iter()

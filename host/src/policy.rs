@@ -1,4 +1,5 @@
-//! What a guest may start: grants, their argument forms, environment, working directories, signals and limits.
+//! What a guest may start: grants, their argument forms, environment, working directories, signals and limits, and how
+//! the processes are confined.
 //!
 //! Everything is denied that a policy does not allow. A guest names a *grant*; which file that is, is the operator's
 //! choice alone.
@@ -11,7 +12,7 @@
 //! # In TOML
 //!
 //! ```
-//! use childproof_host::policy::{Form, Grant, Limits, Policy, Word};
+//! use childproof_host::policy::{Confine, Form, Grant, Limits, Network, Policy, Tier, Word};
 //! use std::time::Duration;
 //!
 //! let text = r#"
@@ -19,11 +20,19 @@
 //! [limits]
 //! live = 8
 //!
+//! ## What its processes see of the host, beside the system directories and the guest's preopens.
+//! [confine]
+//! tier = "full"                         # the default; or "reduced", or "none"
+//! read = ["/etc/gitconfig"]             # files and directories, read-only; a grant can have `read`, too
+//! hide = ["/usr/local"]                 # what they do not see; a grant can have `hide`, too
+//! tmp = "64MiB"                         # the size of a process's own /tmp
+//!
 //! ## The guest says "git"; this is what it gets.
 //! [grants.git]
 //! program = "git"                       # looked up once in the operator's PATH; or an absolute path
 //! cwd = ["/repo"]                       # the preopens it may work in, this one read-only; the first is the default
 //! signals = ["term", "int"]             # kill is always allowed
+//! network = { connect = [443] }         # TCP to these ports, anywhere; or "host"; "none" is the default
 //! forms = [
 //!   ["status", "--short"],              # exactly these two arguments
 //!   { name = "log", words = [
@@ -60,11 +69,18 @@
 //!
 //! let in_code = Policy::new()
 //!     .limits(Limits { live: Some(8), ..Limits::default() })
+//!     .confine(Confine {
+//!         tier: Some(Tier::Full),
+//!         read: vec!["/etc/gitconfig".into()],
+//!         hide: vec!["/usr/local".into()],
+//!         tmp: Some(64 << 20),
+//!     })
 //!     .grant(
 //!         "git",
 //!         Grant::program("git")
 //!             .cwd(["/repo"])
 //!             .signals(["term", "int"].map(|name| name.parse().unwrap()))
+//!             .network(Network::Connect(vec![443]))
 //!             .form(["status", "--short"])
 //!             .form(
 //!                 Form::new([
@@ -109,9 +125,11 @@
 //! | `{ repeat = WORD, min = 1, max = 9 }` | the last word of a form: as many of the word; `min` is 0 and `max` open by default |
 //!
 //! `args = "any"` in place of `forms` allows all arguments. Durations are strings such as `"1m 30s"`, sizes are strings
-//! such as `"10MiB"` or whole numbers of bytes. The limits and their defaults are the fields of [`Limits`].
+//! such as `"10MiB"` or whole numbers of bytes. The limits and their defaults are the fields of [`Limits`]; those of
+//! `[confine]` are the fields of [`Confine`], and `network` is a [`Network`].
 
 mod compile;
+mod confine;
 mod dangerous;
 mod decide;
 mod environment;
@@ -131,6 +149,7 @@ use std::str::FromStr;
 
 use childproof_launch::Signal;
 
+pub use self::confine::{Confine, Network, Tier, UnknownTier};
 pub use self::decide::{Decision, PathCheck, Request};
 pub use self::form::{Arguments, Form, Word};
 pub use self::limits::Limits;
@@ -152,6 +171,8 @@ pub struct Policy {
     pub grants: BTreeMap<String, Grant>,
     /// The limits of the guest.
     pub limits: Limits,
+    /// How children are confined.
+    pub confine: Confine,
 }
 
 impl Policy {
@@ -169,6 +190,12 @@ impl Policy {
     /// Sets the limits of the guest.
     pub fn limits(mut self, limits: Limits) -> Policy {
         self.limits = limits;
+        self
+    }
+
+    /// Sets how children are confined.
+    pub fn confine(mut self, confine: Confine) -> Policy {
+        self.confine = confine;
         self
     }
 }
@@ -201,6 +228,12 @@ pub struct Grant {
     pub inherit: Option<Vec<StdStream>>,
     /// Limits of this grant.
     pub limits: Limits,
+    /// What a child may reach of the network. Default: nothing.
+    pub network: Network,
+    /// Paths of the host that a child of this grant sees, beside those of the policy: see [`Confine::read`].
+    pub read: Vec<PathBuf>,
+    /// Paths of the host that a child of this grant does not see, beside those of the policy: see [`Confine::hide`].
+    pub hide: Vec<PathBuf>,
 }
 
 impl Grant {
@@ -221,6 +254,9 @@ impl Grant {
             signals: None,
             inherit: None,
             limits: Limits::default(),
+            network: Network::None,
+            read: Vec::new(),
+            hide: Vec::new(),
         }
     }
 
@@ -310,6 +346,24 @@ impl Grant {
     /// Sets the limits of this grant.
     pub fn limits(mut self, limits: Limits) -> Grant {
         self.limits = limits;
+        self
+    }
+
+    /// Sets what a child may reach of the network.
+    pub fn network(mut self, network: Network) -> Grant {
+        self.network = network;
+        self
+    }
+
+    /// Sets the paths of the host that a child sees, beside those of the policy.
+    pub fn read<P: Into<PathBuf>>(mut self, paths: impl IntoIterator<Item = P>) -> Grant {
+        self.read = paths.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the paths of the host that a child does not see, beside those of the policy.
+    pub fn hide<P: Into<PathBuf>>(mut self, paths: impl IntoIterator<Item = P>) -> Grant {
+        self.hide = paths.into_iter().map(Into::into).collect();
         self
     }
 }

@@ -247,6 +247,61 @@ fn a_directory_that_cannot_be_given_is_said() {
 }
 
 #[test]
+fn a_confinement_that_cannot_be_is_said_where_it_was_written() {
+    let place = Place::new();
+    place.write(
+        "policy.toml",
+        "[grants.true]\nprogram = \"true\"\n[confine]\nread = [\"/etc\"]\n",
+    );
+    place.write(
+        "ports.toml",
+        "[grants.true]\nprogram = \"true\"\nnetwork = { connect = [443] }\n",
+    );
+    place.write("tier.toml", "[confine]\ntier = \"ful\"\n");
+    let explain = |args: &[&str]| place.run([&["explain"], args, &["--", "true"]].concat());
+    let says = |args: &[&str], line: &str| assert_eq!(explain(args).code(125).only_line(), line);
+    let nowhere = std::fs::canonicalize(place.path()).unwrap().join("nowhere");
+    let missing = format!(
+        "--read ./nowhere: {} cannot be given: No such file or directory (os error 2); correct the path, or take it out",
+        nowhere.display()
+    );
+    says(&["--allow", "true", "--read", ".", "--read", "./nowhere"], &missing);
+    says(
+        &["--policy", "policy.toml", "--read", ".", "--read", "./nowhere"],
+        &missing,
+    );
+    says(
+        &["--allow", "true", "--read", "a/../b"],
+        "--read a/../b: it holds \"..\", which leads elsewhere after a symbolic link; write the path without it",
+    );
+    says(
+        &["--allow", "true", "--read", "/proc/self"],
+        "--read /proc/self: a child never sees what the host has in /proc, /dev and /sys; name something else",
+    );
+    let idle =
+        "this has no effect with the tier \"none\", where a child sees all files; take it out, or name another tier";
+    says(
+        &["--allow", "true", "--read", ".", "--confine", "none"],
+        &format!("--read: {idle}"),
+    );
+    says(
+        &["--policy", "policy.toml", "--confine", "none"],
+        &format!("policy.toml: confine.read: {idle}"),
+    );
+    let ports = "with the tier \"none\", nothing would hold a child to these ports; name the tier full or reduced, or write \
+                 network = \"host\", which is what it would have";
+    says(
+        &["--allow", "true", "--network", "80,443", "--confine", "none"],
+        &format!("--network: {ports}"),
+    );
+    says(
+        &["--policy", "ports.toml", "--confine", "none"],
+        &format!("ports.toml: grants.true.network: {ports}"),
+    );
+    explain(&["--policy", "tier.toml"]).failed_saying(&["tier.toml:2:8: confine.tier", "did you mean \"full\"?"]);
+}
+
+#[test]
 fn an_audit_log_that_cannot_be_opened_is_said_before_anything_runs() {
     let place = Place::new();
     let ended = place.run([
@@ -291,6 +346,32 @@ fn a_command_line_that_is_wrong_is_a_usage_error() {
         (&["run", "--env", "CHILDPROOF_NOT_SET", "guest.wasm"], "is not set here"),
         (&["run", "--dir", "::x", "guest.wasm"], "HOST::GUEST"),
         (&["run", "--dir", ".::/x:RO", "guest.wasm"], "write :ro to read only"),
+        (
+            &["run", "--confine", "ful", "guest.wasm"],
+            "[possible values: full, reduced, none]",
+        ),
+        (
+            &["explain", "--confine", "ful", "--", "true"],
+            "a similar value exists: 'full'",
+        ),
+        (
+            &["exec", "--network", "hots", "--allow", "true", "--", "true"],
+            "write none, host, or the ports to connect to, such as 443 or 80,443",
+        ),
+        (
+            &["run", "--network", "0", "--allow", "true", "guest.wasm"],
+            "0 is not a TCP port; the ports are 1 to 65535",
+        ),
+        (&["run", "--network", "host", "guest.wasm"], "there is no --allow"),
+        (
+            &["exec", "--network", "none", "--policy", "policy.toml", "--", "true"],
+            "write a line such as network = \"host\" under [grants.NAME]",
+        ),
+        (&["explain", "--network", "443", "--", "true"], "there is no --allow"),
+        (
+            &["exec", "--read", "", "--allow", "true", "--", "true"],
+            "--read <PATH>",
+        ),
         // A flag that is none must not be taken for a grant, and its refusal for the policy's answer.
         (&["exec", "--polcy", "policy.toml", "--", "true"], "--policy"),
         (&["explain", "--audit", "log", "--", "true"], "--audit"),

@@ -49,6 +49,39 @@ fn what_is_allowed_is_said_with_its_rule_and_not_run() {
 }
 
 #[test]
+fn the_flags_of_the_confinement_change_nothing_of_what_is_allowed() {
+    let place = Place::new();
+    place.write("policy.toml", POLICY).write("file", "");
+    std::fs::create_dir(place.file("below")).unwrap();
+    let flags: &[&[&str]] = &[
+        &["--confine", "full"],
+        &["--confine", "reduced", "--read", "file", "--read", "/etc"],
+        &["--confine", "none"],
+        &["--allow", "echo", "--network", "none"],
+        &["--allow", "echo", "--network", "host", "--confine", "none"],
+        &["--allow", "echo", "--network", "80,443", "--read", "."],
+    ];
+    let explain = |flags: &[&str]| {
+        let with = ["explain", "--policy", "policy.toml", "--dir", ".::/data:ro"];
+        place.run([&with, flags, &["--", "sh", "-n", "file"]].concat())
+    };
+    let plain = explain(&[]).code(0).stdout();
+    for flags in flags {
+        let ended = explain(flags).code(0);
+        assert_eq!(
+            (ended.stdout(), ended.stderr()),
+            (plain.clone(), String::new()),
+            "{flags:?}"
+        );
+    }
+    // A path to read is one from where the command is run, which may be below.
+    let above = ["explain", "--allow", "true", "--read", "../file", "--", "true"];
+    let ended = place.command(above).current_dir(place.file("below")).output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    place.run(above).failed_saying(&["--read ../file", "cannot be given"]);
+}
+
+#[test]
 fn what_is_refused_is_said_with_its_rule_and_a_remedy() {
     let place = Place::new();
     place.write("policy.toml", POLICY);

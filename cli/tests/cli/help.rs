@@ -44,6 +44,10 @@ fn the_help_of_a_command_has_all_its_flags() {
         "--allow <NAME[=PATH]>",
         "--dir <HOST[::GUEST][:ro]>",
         "--env <KEY[=VALUE]>",
+        "--confine <TIER>",
+        "[possible values: full, reduced, none]",
+        "--network <none|host|PORT[,PORT...]>",
+        "--read <PATH>",
     ];
     let watched = ["--timeout <DUR>", "--audit <FILE>", "--quiet", "--verbose"];
     let of = |command: &str, flags: &[&str]| {

@@ -7,7 +7,7 @@ use regex_syntax::hir::{Hir, Look};
 use super::environment::Environment;
 use super::matching::{Item, Matcher, Shape, Tail};
 use super::refusal::{bare, quote};
-use super::{Arguments, Form, Grant, Policy, Word};
+use super::{Arguments, Form, Grant, Policy, Word, confine};
 
 /// More words than this in one form are taken for a mistake.
 const MOST_WORDS: usize = 128;
@@ -67,6 +67,7 @@ pub(super) enum ArgumentRules {
 /// Checks everything that can be checked without the operating system.
 pub(super) fn policy(policy: &Policy) -> Result<(), Invalid> {
     limits("limits", &policy.limits)?;
+    confine::check(policy)?;
     let mut room = Room::default();
     policy
         .grants

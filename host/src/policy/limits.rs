@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 const KIB: u64 = 1 << 10;
-const MIB: u64 = 1 << 20;
+pub(super) const MIB: u64 = 1 << 20;
 
 /// More than this is taken for a slip of the pen, in bytes: 1 EiB.
-const MOST_BYTES: u128 = 1 << 60;
+pub(super) const MOST_BYTES: u128 = 1 << 60;
 /// More than this is taken for a slip of the pen: the highest `pid_max` of Linux on 64 bits.
 const MOST_PROCESSES: u128 = 4_194_304;
 /// More than this is taken for a slip of the pen: 100 years.

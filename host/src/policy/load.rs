@@ -10,7 +10,7 @@ use childproof_launch::{Program, Signal};
 
 use super::compile::{self, Invalid, Room, Rules};
 use super::resolve;
-use super::{Grant, Limits, Policy, StdStream};
+use super::{Confine, Grant, Limits, Network, Policy, StdStream, Tier, confine};
 
 /// A directory that the guest was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,13 +90,23 @@ impl LoadedPolicy {
         &self.0.limits
     }
 
+    /// How children are confined.
+    pub fn tier(&self) -> Tier {
+        self.0.policy.confine.tier_in_effect()
+    }
+
+    /// The size of a child's private `/tmp`, in bytes.
+    pub fn tmp_bytes(&self) -> u64 {
+        self.0.policy.confine.tmp.unwrap_or(Confine::DEFAULT_TMP)
+    }
+
     /// The policy as it was written.
     pub fn policy(&self) -> &Policy {
         &self.0.policy
     }
 
-    /// Refuses a preopen through which the guest could replace a program, as [`Policy::load`] does with those it is told of:
-    /// for a host that gives a guest another preopen later.
+    /// Refuses a preopen through which the guest could replace a program, or make a path to read lead elsewhere, as
+    /// [`Policy::load`] does with those it is told of: for a host that gives a guest another preopen later.
     ///
     /// # Ambient Authority
     ///
@@ -105,7 +115,8 @@ impl LoadedPolicy {
     /// # Errors
     ///
     /// If `writable`: a `host_path` that cannot be resolved; a program that lies below it, or whose interpreter or a symbolic
-    /// link on the way does; a program that was found by its bare name, after a directory of the search path that does.
+    /// link on the way does; a program that was found by its bare name, after a directory of the search path that does; a
+    /// path to read that is gone, or leads through it to a place outside.
     pub fn check_preopen(&self, guest_path: &str, host_path: &Path, writable: bool) -> Result<(), LoadError> {
         if !writable {
             return Ok(());
@@ -116,7 +127,10 @@ impl LoadedPolicy {
             writable,
         };
         let writable = resolve::writable(&[preopen]).map_err(|invalid| error(None, invalid))?;
+        confine::resolve("confine", &self.0.policy.confine.read, &writable).map_err(|invalid| error(None, invalid))?;
         for grant in self.grants() {
+            confine::resolve(&grant.at, &grant.policy.read, &writable)
+                .map_err(|invalid| error(Some(grant.name()), invalid))?;
             resolve::refuse_replaceable(&grant.found, grant.program.path(), &writable)
                 .map_err(|why| error(Some(grant.name()), Invalid::new(format!("{}.program", grant.at), why)))?;
         }
@@ -136,6 +150,9 @@ pub struct LoadedGrant {
     pub(super) rules: Rules,
     process_limits: Limits,
     default_cwd: Option<String>,
+    network: Network,
+    read: Vec<PathBuf>,
+    hide: Vec<PathBuf>,
 }
 
 impl LoadedGrant {
@@ -178,6 +195,22 @@ impl LoadedGrant {
             .is_none_or(|streams| streams.contains(&stream))
     }
 
+    /// What a child may reach of the network, ports sorted and each once. With [`Tier::None`], nothing holds it.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The paths of the host that a child sees beside the system directories: the policy's and the grant's, as written but
+    /// for empty components, sorted, each once. Symbolic links in them are not resolved.
+    pub fn read(&self) -> &[PathBuf] {
+        &self.read
+    }
+
+    /// The paths of the host that a child does not see: the policy's and the grant's, as [`read`](Self::read) has them.
+    pub fn hide(&self) -> &[PathBuf] {
+        &self.hide
+    }
+
     /// What bounds one process: the stricter of grant and guest, then the defaults.
     pub(super) fn process_limits(&self) -> &Limits {
         &self.process_limits
@@ -209,10 +242,12 @@ impl Policy {
     /// program that the guest could replace, because it, its interpreter, or a symbolic link that leads to one of them
     /// lies in a writable preopen; a script whose interpreter is a relative path; a
     /// program that is found by its bare name, after a directory of the search path that lies in a writable preopen; a
-    /// working directory that is no preopen.
+    /// working directory that is no preopen; a path to read that is not there, is neither a file nor a directory, leads to
+    /// `/`, `/proc`, `/dev` or `/sys`, or through a writable preopen to a place outside of it.
     pub fn load(&self, options: &LoadOptions<'_>) -> Result<LoadedPolicy, LoadError> {
         compile::policy(self).map_err(|invalid| error(None, invalid))?;
         let writable = resolve::writable(options.preopens).map_err(|invalid| error(None, invalid))?;
+        confine::resolve("confine", &self.confine.read, &writable).map_err(|invalid| error(None, invalid))?;
         let mut grants = BTreeMap::new();
         for (name, grant) in &self.grants {
             let loaded = self
@@ -257,6 +292,7 @@ impl Policy {
                 ));
             }
         }
+        confine::resolve(&at, &grant.read, writable)?;
         let first = grant
             .cwd
             .first()
@@ -269,6 +305,9 @@ impl Policy {
             rules,
             process_limits: grant.limits.stricter(&self.limits).or(&Limits::defaults()),
             default_cwd: first.cloned(),
+            network: grant.network.normal(),
+            read: confine::union(&self.confine.read, &grant.read),
+            hide: confine::union(&self.confine.hide, &grant.hide),
             policy: grant.clone(),
         })
     }

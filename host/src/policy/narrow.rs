@@ -1,10 +1,11 @@
 //! A policy for a guest of a guest: it can only narrow.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use super::compile::{self, ArgumentRules, Invalid, Room, Rules};
 use super::matching::{Matcher, Paths, Shape, Tail};
-use super::{Grant, Limits, Policy, StdStream};
+use super::{Confine, Grant, Limits, Policy, StdStream, Tier, confine};
 
 /// A policy is not, or not provably, narrower than another.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,8 +37,12 @@ fn wider<T>(field: impl Into<String>, message: impl Into<String>) -> Result<T, N
 impl Policy {
     /// The policy `narrower`, after making sure that it allows nothing that this one refuses.
     ///
-    /// What `narrower` leaves out (a digest, fixed variables, working directories, signals, streams, limits) is this
-    /// policy's; a grant that it leaves out is not granted.
+    /// What `narrower` leaves out (a digest, fixed variables, working directories, signals, streams, limits, the tier, the
+    /// size of `/tmp`, hidden paths) is this policy's; a grant, a path to read, or a network that it leaves out is not
+    /// granted.
+    ///
+    /// Paths of the host are compared as they are written: one to read is within another if that is the beginning of it. A
+    /// symbolic link below a path to read leads where it leads, so name below it only what you know to be none.
     ///
     /// ```
     /// use childproof_host::policy::{Grant, Policy, Word};
@@ -70,13 +75,101 @@ impl Policy {
                 &grant.limits,
                 &own.limits.or(&self.limits).or(&defaults),
             )?;
-            grants.insert(name.clone(), narrow_grant(name, &at, own, grant)?);
+            let mut narrowed = narrow_grant(name, &at, own, grant)?;
+            self.narrow_sight(&at, own, &narrower.confine.hide, &mut narrowed)?;
+            grants.insert(name.clone(), narrowed);
         }
-        Ok(Policy {
+        let narrowed = Policy {
             grants,
             limits: narrower.limits.stricter(&self.limits),
+            confine: self.narrow_confine(&narrower.confine)?,
+        };
+        // Together they may say what neither says alone: the tier of one has no use for the paths of the other.
+        confine::check(&narrowed)?;
+        Ok(narrowed)
+    }
+
+    fn narrow_confine(&self, narrower: &Confine) -> Result<Confine, NarrowError> {
+        let own = &self.confine;
+        if let Some(tier) = narrower.tier
+            && tier < own.tier_in_effect()
+        {
+            let message = format!(
+                "the wider policy has the tier {:?}, which is stronger",
+                own.tier_in_effect().name()
+            );
+            return wider("confine.tier", message);
+        }
+        if let Some(tmp) = narrower.tmp
+            && self.confines()
+            && tmp > own.tmp.unwrap_or(Confine::DEFAULT_TMP)
+        {
+            return wider("confine.tmp", "it is more than the wider policy's");
+        }
+        self.reads_within("confine", &narrower.read, &[])?;
+        Ok(Confine {
+            tier: narrower.tier.or(own.tier),
+            read: narrower.read.clone(),
+            hide: hidden("confine", &own.hide, &narrower.hide, &[])?,
+            tmp: narrower.tmp.or(own.tmp),
         })
     }
+
+    /// Narrows what a child of a grant sees and reaches. `hidden_for_all` is what the narrower policy hides from each.
+    fn narrow_sight(
+        &self,
+        at: &str,
+        own: &Grant,
+        hidden_for_all: &[PathBuf],
+        grant: &mut Grant,
+    ) -> Result<(), NarrowError> {
+        if !grant.network.within(&own.network) {
+            return wider(format!("{at}.network"), "it reaches more than the wider policy's");
+        }
+        self.reads_within(at, &grant.read, &own.read)?;
+        grant.hide = hidden(at, &own.hide, &grant.hide, hidden_for_all)?;
+        Ok(())
+    }
+
+    /// Refuses a path to read that no path of this policy, or of a grant of it, covers.
+    fn reads_within(&self, at: &str, read: &[PathBuf], of_grant: &[PathBuf]) -> Result<(), NarrowError> {
+        // Without a confinement a child sees everything, and the policy could not say less.
+        let position = read
+            .iter()
+            .position(|path| self.confines() && !confine::covered(path, self.confine.read.iter().chain(of_grant)));
+        match position {
+            Some(index) => wider(
+                format!("{at}.read[{index}]"),
+                "the wider policy does not let a child see this path",
+            ),
+            None => Ok(()),
+        }
+    }
+
+    fn confines(&self) -> bool {
+        self.confine.tier_in_effect() > Tier::None
+    }
+}
+
+/// What the narrower policy hides, and what the wider one does. It is an error to name some and not all, because then it is
+/// not clear what is meant.
+fn hidden(
+    at: &str,
+    own: &[PathBuf],
+    hide: &[PathBuf],
+    hidden_for_all: &[PathBuf],
+) -> Result<Vec<PathBuf>, NarrowError> {
+    let is_missing = |path: &&PathBuf| !confine::covered(path, hide.iter().chain(hidden_for_all));
+    if let (false, Some(path)) = (hide.is_empty(), own.iter().find(is_missing)) {
+        let message = format!(
+            "the wider policy hides {}, too; hide it here, or a directory above it",
+            path.display()
+        );
+        return wider(format!("{at}.hide"), message);
+    }
+    // Where symbolic links are on the way, what lies below a path by its name need not be hidden with it.
+    let rest = own.iter().filter(|path| !hide.contains(path));
+    Ok(hide.iter().chain(rest).cloned().collect())
 }
 
 fn narrow_grant(name: &str, at: &str, own: &Grant, grant: &Grant) -> Result<Grant, NarrowError> {

@@ -183,6 +183,24 @@ fn refuse_overtaken(found: &Found, preopens: &[Writable]) -> Result<(), String> 
     Ok(())
 }
 
+/// Refuses a path to read that leads out of a writable preopen: with another symbolic link in it, the guest would decide
+/// where it leads when the policy is loaded the next time. What stays within, the guest reads anyway.
+pub(super) fn refuse_redirected(path: &Path, canonical: &Path, preopens: &[Writable]) -> Result<(), String> {
+    let (directories, _) = lookups(path);
+    for preopen in preopens {
+        if directories.iter().any(|directory| preopen.holds(directory)) && !preopen.holds(canonical) {
+            return Err(format!(
+                "{} leads through the writable preopen {:?} to {}, so the guest could make it lead anywhere; write the path \
+                 that it leads to, or make the preopen read-only",
+                path.display(),
+                preopen.guest_path,
+                canonical.display()
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The first of the preopens that holds one of the directories.
 fn holder<'p>(preopens: &'p [Writable], directories: &[PathBuf]) -> Option<&'p Writable> {
     preopens

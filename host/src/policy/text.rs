@@ -3,6 +3,8 @@
 //! This module knows the shape of the text and where each thing stands in it. What a policy may say is checked afterwards,
 //! by the rules that hold for a policy built in code, too; the places they name lead back to a line and a column.
 
+mod confine;
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -74,7 +76,8 @@ type Key<'t> = Spanned<DeString<'t>>;
 type Read<T> = Result<T, PolicyError>;
 
 const GRANT_KEYS: &[&str] = &[
-    "program", "sha256", "args", "forms", "env", "cwd", "argv0", "signals", "inherit", "limits",
+    "program", "sha256", "args", "forms", "env", "cwd", "argv0", "signals", "inherit", "limits", "network", "read",
+    "hide",
 ];
 const LIMIT_KEYS: &[&str] = &[
     "live",
@@ -135,13 +138,14 @@ impl Reader<'_> {
         for (key, value) in document {
             match key.get_ref().as_ref() {
                 "limits" => policy.limits = self.limits("limits", value)?,
+                "confine" => policy.confine = self.confine("confine", value)?,
                 "grants" => {
                     for (name, value) in self.table(value, "grants", "a table of grants")? {
                         let grant = self.grant(name, value)?;
                         policy.grants.insert(name.get_ref().to_string(), grant);
                     }
                 }
-                _ => return self.unknown(key, "the policy", &["grants", "limits"]),
+                _ => return self.unknown(key, "the policy", &["grants", "limits", "confine"]),
             }
         }
         Ok(policy)
@@ -201,6 +205,9 @@ impl Reader<'_> {
                 "signals" => grant.signals = Some(self.signals(&place, value)?),
                 "inherit" => grant.inherit = Some(self.inherit(&place, value)?),
                 "limits" => grant.limits = self.limits(&place, value)?,
+                "network" => grant.network = self.network(&place, value)?,
+                "read" => grant.read = self.paths(&place, value)?,
+                "hide" => grant.hide = self.paths(&place, value)?,
                 _ => return self.unknown(key, &format!("[{at}]"), GRANT_KEYS),
             }
         }

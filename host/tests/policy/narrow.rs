@@ -1,8 +1,11 @@
 //! A policy for a guest of a guest.
 
+use std::path::Path;
 use std::time::Duration;
 
-use childproof_host::policy::{Arguments, Form, Grant, Limits, Policy, Sha256Digest, StdStream, Word};
+use childproof_host::policy::{
+    Arguments, Confine, Form, Grant, Limits, Network, Policy, Sha256Digest, StdStream, Tier, Word,
+};
 use childproof_launch::Signal;
 
 use crate::support::{decide_env, grant, load};
@@ -38,10 +41,20 @@ fn a_policy_is_within_itself() {
             .limits(Limits {
                 wall: Some(Duration::from_secs(1)),
                 ..Limits::default()
-            }),
+            })
+            .network(Network::Connect(vec![443, 22]))
+            .read(["/etc"])
+            .hide(["/etc/ssh", "/etc/ssh"]),
     );
     assert_eq!(same.narrow(&same), Ok(same.clone()));
     assert_eq!(same.narrow(&Policy::default()), Ok(Policy::default()));
+    let confined = same.confine(Confine {
+        tier: Some(Tier::Reduced),
+        read: vec!["/opt".into()],
+        hide: vec!["/usr/games".into()],
+        tmp: Some(1),
+    });
+    assert_eq!(confined.narrow(&confined), Ok(confined));
 }
 
 #[test]
@@ -276,11 +289,202 @@ fn limits_only_narrow() {
     assert_eq!(error.field, "grants.tool.limits.output");
 }
 
+fn confine(wide: &Confine, narrower: &Confine) -> Result<Confine, String> {
+    let [wide, narrower] = [wide, narrower].map(|confine| Policy::new().confine(confine.clone()));
+    let narrowed = wide.narrow(&narrower).map_err(|error| error.to_string())?;
+    Ok(narrowed.confine)
+}
+
+fn tier(tier: Tier) -> Confine {
+    Confine {
+        tier: Some(tier),
+        ..Confine::default()
+    }
+}
+
+fn read(paths: &[&str]) -> Confine {
+    Confine {
+        read: paths.iter().map(Into::into).collect(),
+        ..Confine::default()
+    }
+}
+
+fn hide(paths: &[&str]) -> Confine {
+    Confine {
+        hide: paths.iter().map(Into::into).collect(),
+        ..Confine::default()
+    }
+}
+
+fn tmp(bytes: u64) -> Confine {
+    Confine {
+        tmp: Some(bytes),
+        ..Confine::default()
+    }
+}
+
+#[test]
+fn a_tier_is_never_lowered() {
+    let said = |wide: Option<Tier>, narrower: Option<Tier>| {
+        let [wide, narrower] = [wide, narrower].map(|tier| Confine {
+            tier,
+            ..Confine::default()
+        });
+        confine(&wide, &narrower).map(|confine| confine.tier)
+    };
+    let (full, reduced, none) = (Some(Tier::Full), Some(Tier::Reduced), Some(Tier::None));
+    for (wide, narrower) in [
+        (full, full),
+        (reduced, full),
+        (none, full),
+        (none, reduced),
+        (None, full),
+    ] {
+        assert_eq!(said(wide, narrower), Ok(narrower), "{wide:?} {narrower:?}");
+    }
+    for wide in [full, reduced, none, None] {
+        assert_eq!(said(wide, None), Ok(wide), "what is left out is the wider policy's");
+    }
+    assert_eq!(
+        said(None, reduced).unwrap_err(),
+        "confine.tier: the wider policy has the tier \"full\", which is stronger"
+    );
+    assert_eq!(
+        said(reduced, none).unwrap_err(),
+        "confine.tier: the wider policy has the tier \"reduced\", which is stronger"
+    );
+    assert!(said(full, none).is_err());
+}
+
+#[test]
+fn a_network_only_narrows() {
+    let ports = |ports: &[u16]| Network::Connect(ports.to_vec());
+    let order = [Network::None, ports(&[443]), ports(&[22, 443]), Network::Host];
+    for (wide_place, wide) in order.iter().enumerate() {
+        for (place, narrower) in order.iter().enumerate() {
+            let narrowed = narrow(grant().network(wide.clone()), grant().network(narrower.clone()));
+            if place <= wide_place {
+                assert_eq!(&narrowed.unwrap().network, narrower);
+            } else {
+                assert_eq!(
+                    narrowed.unwrap_err(),
+                    "grants.tool.network: it reaches more than the wider policy's"
+                );
+            }
+        }
+    }
+    assert!(narrow(grant().network(ports(&[22])), grant().network(ports(&[443]))).is_err());
+    assert!(narrow(grant().network(ports(&[22])), grant().network(ports(&[22, 22]))).is_ok());
+}
+
+#[test]
+fn what_children_read_only_narrows() {
+    let wide = read(&["/opt/tools", "/etc"]);
+    for narrower in [&["/etc"][..], &["/opt/tools/bin", "/etc/ssl", "/opt/tools/"], &[]] {
+        assert_eq!(confine(&wide, &read(narrower)), Ok(read(narrower)));
+    }
+    for path in ["/opt", "/opt/tools-2", "/usr"] {
+        assert_eq!(
+            confine(&wide, &read(&["/etc", path])).unwrap_err(),
+            "confine.read[1]: the wider policy does not let a child see this path"
+        );
+    }
+    // A grant may read what the wider policy gives to it or to all; for all, only what that gives to all.
+    let policy = |confine: &Confine, paths: &[&str]| {
+        Policy::new()
+            .confine(confine.clone())
+            .grant("tool", grant().read(paths))
+    };
+    let wide = policy(&read(&["/etc"]), &["/opt"]);
+    let narrowed = wide
+        .narrow(&policy(&Confine::default(), &["/etc/ssl", "/opt/tools"]))
+        .unwrap();
+    assert_eq!(
+        narrowed.grants["tool"].read,
+        [Path::new("/etc/ssl"), Path::new("/opt/tools")]
+    );
+    let field = |narrower: &Policy| wide.narrow(narrower).unwrap_err().field;
+    assert_eq!(field(&policy(&Confine::default(), &["/srv"])), "grants.tool.read[0]");
+    assert_eq!(field(&policy(&read(&["/opt"]), &[])), "confine.read[0]");
+}
+
+#[test]
+fn what_is_hidden_stays_hidden() {
+    let wide = hide(&["/etc/ssh", "/usr/games"]);
+    assert_eq!(confine(&wide, &hide(&[])), Ok(wide.clone()));
+    assert_eq!(
+        confine(&wide, &hide(&["/usr/games", "/srv", "/etc/ssh"])),
+        Ok(hide(&["/usr/games", "/srv", "/etc/ssh"]))
+    );
+    assert_eq!(
+        confine(&wide, &hide(&["/usr", "/etc/ssh"])),
+        Ok(hide(&["/usr", "/etc/ssh", "/usr/games"])),
+        "what the wider policy hides is hidden by its own name, too"
+    );
+    assert_eq!(
+        confine(&wide, &hide(&["/usr/games", "/etc/ssh/keys"])).unwrap_err(),
+        "confine.hide: the wider policy hides /etc/ssh, too; hide it here, or a directory above it"
+    );
+    let wide = grant().hide(["/etc/ssh"]);
+    assert_eq!(narrow(wide.clone(), grant()).unwrap().hide, wide.hide);
+    assert_eq!(
+        narrow(wide.clone(), grant().hide(["/srv"])).unwrap_err(),
+        "grants.tool.hide: the wider policy hides /etc/ssh, too; hide it here, or a directory above it"
+    );
+    let hidden_from_all = policy(grant().hide(["/srv"])).confine(hide(&["/etc"]));
+    let narrowed = policy(wide).narrow(&hidden_from_all).unwrap();
+    assert_eq!(
+        narrowed.grants["tool"].hide,
+        [Path::new("/srv"), Path::new("/etc/ssh")],
+        "hiding it from all hides it from the grant"
+    );
+}
+
+#[test]
+fn tmp_does_not_grow() {
+    assert_eq!(confine(&tmp(10), &tmp(10)), Ok(tmp(10)));
+    assert_eq!(confine(&tmp(10), &tmp(9)), Ok(tmp(9)));
+    assert_eq!(confine(&tmp(10), &Confine::default()), Ok(tmp(10)));
+    assert_eq!(confine(&Confine::default(), &tmp(256 << 20)), Ok(tmp(256 << 20)));
+    let more = "confine.tmp: it is more than the wider policy's";
+    assert_eq!(confine(&tmp(10), &tmp(11)).unwrap_err(), more);
+    assert_eq!(confine(&Confine::default(), &tmp((256 << 20) + 1)).unwrap_err(), more);
+}
+
+#[test]
+fn within_a_policy_that_does_not_confine_any_confinement_is_narrower() {
+    let wide = policy(grant().network(Network::Host)).confine(tier(Tier::None));
+    let narrower = policy(
+        grant()
+            .read(["/srv"])
+            .hide(["/srv/keys"])
+            .network(Network::Connect(vec![443])),
+    )
+    .confine(Confine {
+        tier: Some(Tier::Full),
+        tmp: Some(1 << 40),
+        ..read(&["/opt"])
+    });
+    assert_eq!(wide.narrow(&narrower), Ok(narrower.clone()));
+    // What says nothing of the tier has the wider policy's, and then nothing would hold the rest.
+    let field = |narrower: &Policy| wide.narrow(narrower).unwrap_err().field;
+    assert_eq!(field(&policy(grant()).confine(read(&["/opt"]))), "confine.read");
+    assert_eq!(field(&policy(grant().hide(["/srv"]))), "grants.tool.hide");
+    assert_eq!(
+        field(&policy(grant().network(Network::Connect(vec![443])))),
+        "grants.tool.network"
+    );
+}
+
 #[test]
 fn a_policy_that_is_wrong_in_itself_is_refused() {
     let error = narrow(grant(), grant().form([Word::regex("(")])).unwrap_err();
     assert!(
         error.starts_with("grants.tool.forms[0].words[0]: the pattern"),
         "{error}"
+    );
+    assert_eq!(
+        confine(&Confine::default(), &hide(&["srv"])).unwrap_err(),
+        "confine.hide[0]: it is not an absolute path; write all of it, from the root"
     );
 }

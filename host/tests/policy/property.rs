@@ -2,9 +2,12 @@
 //! everything.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use childproof_host::policy::{Arguments, EnvValue, Form, Grant, Limits, Policy, Request, Word};
+use childproof_host::policy::{
+    Arguments, Confine, EnvValue, Form, Grant, Limits, LoadedGrant, LoadedPolicy, Network, Policy, Request, Tier, Word,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -249,8 +252,20 @@ proptest! {
         for narrower in [narrower, other] {
             let Ok(narrowed) = wide.narrow(&narrower) else { continue };
             let (wide, narrowed) = (load(&wide), load(&narrowed));
+            prop_assert!(narrowed.tier() >= wide.tier(), "{:?} within {:?}", narrowed.policy(), wide.policy());
+            let is_confined = wide.tier() > Tier::None;
+            prop_assert!(!is_confined || narrowed.tmp_bytes() <= wide.tmp_bytes());
             let env: Vec<(String, String)> = env.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
             for grant in narrowed.grants() {
+                let of_wide = wide.grant(grant.name()).unwrap();
+                for host in HOST {
+                    let (sees, may_see) = (sees(&narrowed, grant, host), sees(&wide, of_wide, host));
+                    prop_assert!(!sees || may_see, "{}: {:?} within {:?}", host, narrowed.policy(), wide.policy());
+                }
+                for port in PORTS {
+                    let (reaches, may_reach) = (reaches(grant, *port), reaches(of_wide, *port));
+                    prop_assert!(!reaches || may_reach, "{}: {:?} within {:?}", port, narrowed.policy(), wide.policy());
+                }
                 let mut lists = vec![random.clone(), Vec::new()];
                 if let Arguments::Forms(forms) = &grant.policy().args {
                     lists.extend(forms.iter().map(|form| sample(form, &choices)));
@@ -280,9 +295,16 @@ live = 3
 wall = "1m 30s"
 output = "10MiB"
 
+[confine]
+tier = "full"
+read = ["/etc"]
+hide = ["/etc/ssh"]
+tmp = "1MiB"
+
 [grants.git]
 program = "git"
 cwd = ["/repo"]
+network = { connect = [443] }
 signals = ["term"]
 inherit = ["stdout"]
 forms = [["log", { regex = "[a-z]{1,3}" }], { name = "x", words = [{ repeat = { path = true, prefix = "a" }, max = 2 }] }]
@@ -295,6 +317,70 @@ allow = { "B_*" = "[0-9]", C = true }
 const KEYS: &[&str] = &["A", "APP", "APP_X", "APP_XY", "PATH", "LD_PRELOAD"];
 const ALLOWED: &[&str] = &["A", "A*", "APP*", "APP_*", "APP_X", "APP_XY", "PATH", "P*"];
 const VALUES: &[&str] = &["", "a", "1", "bc", "-x"];
+
+/// Paths of the host, some below others. What a policy has children read must be there.
+const THERE: &[&str] = &["/etc", "/etc/passwd", "/usr", "/usr/bin"];
+const HOST: &[&str] = &[
+    "/",
+    "/etc",
+    "/etc/passwd",
+    "/etc/ssh",
+    "/usr",
+    "/usr/bin",
+    "/usr/bin/env",
+    "/usr/share",
+];
+const PORTS: &[u16] = &[22, 443, 8080];
+
+/// Whether a child sees a path of the host. The system directories are given to each, and left out here.
+fn sees(policy: &LoadedPolicy, grant: &LoadedGrant, path: &str) -> bool {
+    let begins = |with: &PathBuf| path == with.to_str().unwrap() || path.starts_with(&format!("{}/", with.display()));
+    policy.tier() == Tier::None || grant.read().iter().any(begins) && !grant.hide().iter().any(begins)
+}
+
+/// Whether the policy lets a child connect to a port.
+fn reaches(grant: &LoadedGrant, port: u16) -> bool {
+    match grant.network() {
+        Network::Host => true,
+        Network::Connect(ports) => ports.contains(&port),
+        _ => false,
+    }
+}
+
+fn network() -> impl Strategy<Value = Network> {
+    prop_oneof![
+        3 => Just(Network::None),
+        1 => Just(Network::Host),
+        2 => vec(select(PORTS), 1..4).prop_map(Network::Connect),
+    ]
+}
+
+fn paths(of: &'static [&'static str]) -> impl Strategy<Value = Vec<PathBuf>> {
+    vec(select(of).prop_map(PathBuf::from), 0..3)
+}
+
+fn confine() -> impl Strategy<Value = Confine> {
+    let tier = option::of(select(&Tier::ALL[..]));
+    let tmp = option::of(select(&[1, 256 << 20, 1 << 30][..]));
+    (tier, paths(THERE), paths(&HOST[1..]), tmp).prop_map(|(tier, read, hide, tmp)| Confine { tier, read, hide, tmp })
+}
+
+/// Takes out what the tier none would not hold, because such a policy is none.
+fn without_what_is_idle(mut policy: Policy) -> Policy {
+    if policy.confine.tier == Some(Tier::None) {
+        policy.confine = Confine {
+            tier: Some(Tier::None),
+            ..Confine::default()
+        };
+        for grant in policy.grants.values_mut() {
+            (grant.read, grant.hide) = Default::default();
+            if let Network::Connect(_) = grant.network {
+                grant.network = Network::Host;
+            }
+        }
+    }
+    policy
+}
 
 fn env_value() -> impl Strategy<Value = EnvValue> {
     prop_oneof![
@@ -313,12 +399,15 @@ fn some_grant() -> impl Strategy<Value = Grant> {
     let allow = vec((select(ALLOWED), env_value()), 0..4);
     let cwd = vec(select(&["/repo", "/data"][..]), 0..3);
     let rest = (any::<bool>(), option::of(1_u64..9), option::of(1_u64..9));
-    (args, set, allow, cwd, rest).prop_map(|(args, set, allow, cwd, (argv0, output, wall))| {
+    let sight = (network(), paths(THERE), paths(&HOST[1..]));
+    (args, set, allow, cwd, rest, sight).prop_map(|(args, set, allow, cwd, (argv0, output, wall), sight)| {
+        let (network, read, hide) = sight;
         let mut grant = grant().args(args).cwd(cwd).argv0(argv0).limits(Limits {
             output,
             wall: wall.map(Duration::from_secs),
             ..Limits::default()
         });
+        grant = grant.network(network).read(read).hide(hide);
         for (key, value) in set {
             grant = grant.env_set(key, value);
         }
@@ -333,16 +422,18 @@ fn policy() -> impl Strategy<Value = Policy> {
     (
         vec((select(&["one", "two"][..]), some_grant()), 0..3),
         option::of(1_u64..9),
+        confine(),
     )
-        .prop_map(|(grants, live)| {
+        .prop_map(|(grants, live, confine)| {
             let limits = Limits {
                 live,
                 ..Limits::default()
             };
-            let policy = Policy::new().limits(limits);
-            grants
+            let policy = Policy::new().limits(limits).confine(confine);
+            let policy = grants
                 .into_iter()
-                .fold(policy, |policy, (name, grant)| policy.grant(name, grant))
+                .fold(policy, |policy, (name, grant)| policy.grant(name, grant));
+            without_what_is_idle(policy)
         })
 }
 
@@ -356,6 +447,10 @@ enum Edit {
     Set(&'static str, &'static str),
     Allow(&'static str, EnvValue),
     Forbid,
+    Confine(Confine),
+    Network(Network),
+    Read(Vec<PathBuf>),
+    Hide(Vec<PathBuf>),
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
@@ -367,10 +462,18 @@ fn edit() -> impl Strategy<Value = Edit> {
         (select(KEYS), select(VALUES)).prop_map(|(key, value)| Edit::Set(key, value)),
         (select(ALLOWED), env_value()).prop_map(|(key, value)| Edit::Allow(key, value)),
         Just(Edit::Forbid),
+        confine().prop_map(Edit::Confine),
+        network().prop_map(Edit::Network),
+        paths(THERE).prop_map(Edit::Read),
+        paths(&HOST[1..]).prop_map(Edit::Hide),
     ]
 }
 
 fn apply(policy: &mut Policy, place: Index, edit: Edit) {
+    if let Edit::Confine(confine) = edit {
+        policy.confine = confine;
+        return;
+    }
     let Some(grant) = policy.grants.values_mut().next() else {
         return;
     };
@@ -378,6 +481,9 @@ fn apply(policy: &mut Policy, place: Index, edit: Edit) {
         Edit::Set(key, value) => drop(grant.env_set.insert(key.to_owned(), value.to_owned())),
         Edit::Allow(key, value) => drop(grant.env_allow.insert(key.to_owned(), value)),
         Edit::Forbid => drop(grant.env_allow.pop_first()),
+        Edit::Network(network) => grant.network = network,
+        Edit::Read(paths) => grant.read = paths,
+        Edit::Hide(paths) => grant.hide = paths,
         edit => {
             let Arguments::Forms(forms) = &mut grant.args else {
                 return;
@@ -414,6 +520,19 @@ fn write(policy: &Policy) -> String {
     if let Some(live) = policy.limits.live {
         writeln!(text, "limits.live = {live}").unwrap();
     }
+    let confine = &policy.confine;
+    if let Some(tier) = confine.tier {
+        writeln!(text, "confine.tier = '{tier}'").unwrap();
+    }
+    if let Some(tmp) = confine.tmp {
+        writeln!(text, "confine.tmp = '{tmp}B'").unwrap();
+    }
+    writeln!(
+        text,
+        "confine.read = {:?}\nconfine.hide = {:?}",
+        confine.read, confine.hide
+    )
+    .unwrap();
     for (name, grant) in &policy.grants {
         writeln!(text, "[grants.{name}]\nprogram = {:?}", grant.program).unwrap();
         match &grant.args {
@@ -430,6 +549,12 @@ fn write(policy: &Policy) -> String {
         if !grant.cwd.is_empty() {
             writeln!(text, "cwd = {:?}", grant.cwd).unwrap();
         }
+        match &grant.network {
+            Network::Connect(ports) => writeln!(text, "network = {{ connect = {ports:?} }}").unwrap(),
+            Network::Host => text.push_str("network = 'host'\n"),
+            _ => {}
+        }
+        writeln!(text, "read = {:?}\nhide = {:?}", grant.read, grant.hide).unwrap();
         if grant.argv0 {
             text.push_str("argv0 = true\n");
         }

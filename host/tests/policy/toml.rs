@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use childproof_host::policy::{Arguments, Form, Grant, Limits, Policy, StdStream, Word};
+use childproof_host::policy::{Arguments, Confine, Form, Grant, Limits, Network, Policy, StdStream, Tier, Word};
 use childproof_launch::Signal;
 
 /// What is said about a text.
@@ -22,7 +22,7 @@ fn grant_error(lines: &str) -> String {
 fn an_empty_text_is_the_policy_that_denies_everything() {
     assert_eq!(Policy::from_toml(""), Ok(Policy::default()));
     assert_eq!(
-        Policy::from_toml("# nothing\n[grants]\n[limits]\n"),
+        Policy::from_toml("# nothing\n[grants]\n[limits]\n[confine]\n"),
         Ok(Policy::default())
     );
 }
@@ -46,6 +46,12 @@ fn every_key_is_read() {
         file_size = 0
         processes = 7
 
+        [confine]
+        tier = "reduced"
+        read = ["/opt/tools", "/etc/gitconfig"]
+        hide = ["/usr/games"]
+        tmp = "1GiB"
+
         [grants.tool]
         program = "/bin/tool"
         sha256 = "{digest}"
@@ -53,6 +59,9 @@ fn every_key_is_read() {
         argv0 = true
         signals = ["SIGTERM", "usr1", "rtmin+3"]
         inherit = ["stdout"]
+        network = {{ connect = [443, 0x16] }}
+        read = ["/srv/data"]
+        hide = ["/etc/ssh", "/var"]
 
         [[grants.tool.forms]]
         name = "one"
@@ -69,6 +78,7 @@ fn every_key_is_read() {
         program = "other"
         args = "any"
         inherit = false
+        network = "host"
         limits = {{ live = 1 }}
         env = {{ allow = {{ D = "[0-9]", E = true }} }}
         "#
@@ -88,6 +98,12 @@ fn every_key_is_read() {
             file_size: Some(0),
             processes: Some(7),
         })
+        .confine(Confine {
+            tier: Some(Tier::Reduced),
+            read: vec!["/opt/tools".into(), "/etc/gitconfig".into()],
+            hide: vec!["/usr/games".into()],
+            tmp: Some(1 << 30),
+        })
         .grant(
             "tool",
             Grant::program("/bin/tool")
@@ -96,6 +112,9 @@ fn every_key_is_read() {
                 .argv0(true)
                 .signals([Signal::Term, Signal::Usr1, Signal::Realtime(3)])
                 .inherit([StdStream::Stdout])
+                .network(Network::Connect(vec![443, 22]))
+                .read(["/srv/data"])
+                .hide(["/etc/ssh", "/var"])
                 .form(Form::new(["x".into(), Word::any(), Word::one_of(["a", "b"]).repeat(1, 2)]).named("one"))
                 .form([Word::path_after("--in="), Word::regex("y+").optional(), Word::path()])
                 .env_set("A", "1")
@@ -107,6 +126,7 @@ fn every_key_is_read() {
             Grant::program("other")
                 .args(Arguments::Any)
                 .inherit([])
+                .network(Network::Host)
                 .limits(Limits {
                     live: Some(1),
                     ..Limits::default()
@@ -136,6 +156,22 @@ fn an_unknown_key_is_told_with_its_place_and_the_one_that_was_meant() {
         "2:1: unknown key \"memmory\" in [limits]; did you mean \"memory\"?"
     );
     assert_eq!(
+        error("[confin]\n"),
+        "1:2: unknown key \"confin\" in the policy; did you mean \"confine\"?"
+    );
+    assert_eq!(
+        error("[confine]\n teir = 'full'\n"),
+        "2:2: unknown key \"teir\" in [confine]; did you mean \"tier\"?"
+    );
+    assert_eq!(
+        error("[confine]\nnetwork = 'host'\n"),
+        "2:1: unknown key \"network\" in [confine]; the keys are tier, read, hide, tmp"
+    );
+    assert_eq!(
+        grant_error("network = { conect = [443] }"),
+        "3:13: unknown key \"conect\" in grants.git.network; did you mean \"connect\"?"
+    );
+    assert_eq!(
         grant_error("env = { alow = [] }"),
         "3:9: unknown key \"alow\" in [grants.git.env]; did you mean \"allow\"?"
     );
@@ -150,7 +186,7 @@ fn an_unknown_key_is_told_with_its_place_and_the_one_that_was_meant() {
     assert_eq!(
         grant_error("colour = 1"),
         "3:1: unknown key \"colour\" in [grants.git]; the keys are program, sha256, args, forms, env, cwd, argv0, \
-         signals, inherit, limits"
+         signals, inherit, limits, network, read, hide"
     );
 }
 
@@ -398,6 +434,89 @@ fn limits_that_cannot_be_meant_are_refused() {
     assert!(limit("wall = \"30\"").starts_with("2:8: limits.wall: \"30\" is not a duration such as \"30s\": "));
     assert!(
         grant_error("limits = { processes = 0 }").starts_with("3:24: grants.git.limits.processes: this is too little")
+    );
+}
+
+#[test]
+fn a_confinement_that_cannot_be_meant_is_told_with_its_place() {
+    let confine = |line: &str| error(&format!("[confine]\n{line}\n"));
+    assert_eq!(
+        confine("tier = 'ful'"),
+        "2:8: confine.tier: \"ful\" is not a tier of confinement; did you mean \"full\"? the tiers are full, reduced and \
+         none"
+    );
+    assert_eq!(
+        confine("tier = true"),
+        "2:8: confine.tier takes \"full\", \"reduced\" or \"none\", not true or false"
+    );
+    assert_eq!(
+        error("confine = 'full'"),
+        "1:11: confine takes a table with `tier`, `read`, `hide` and `tmp`, not a string"
+    );
+    assert_eq!(
+        confine("read = ['/etc', 'src']"),
+        "2:17: confine.read[1]: it is not an absolute path; write all of it, from the root"
+    );
+    assert_eq!(
+        confine("hide = '/etc'"),
+        "2:8: confine.hide takes an array of absolute paths of the host, not a string"
+    );
+    assert!(confine("tmp = 0").starts_with("2:7: confine.tmp: a child could write nothing to its /tmp"));
+    assert!(confine("tmp = '10'").starts_with("2:7: confine.tmp: the size \"10\" has no unit"));
+    assert!(
+        confine("tier = 'none'\ntmp = 1").starts_with("3:7: confine.tmp: this has no effect with the tier \"none\"")
+    );
+    assert!(confine("tier = 'none'\nread = ['/etc']").starts_with("3:8: confine.read: this has no effect"));
+    let unconfined = |line: &str| {
+        error(&format!(
+            "confine.tier = 'none'\n[grants.git]\nprogram = 'git'\n{line}\n"
+        ))
+    };
+    assert!(unconfined("read = ['/etc']").starts_with("4:8: grants.git.read: this has no effect"));
+    assert!(unconfined("hide = ['/etc']").starts_with("4:8: grants.git.hide: this has no effect"));
+    assert!(unconfined("network = { connect = [1] }").starts_with("4:11: grants.git.network: with the tier \"none\""));
+}
+
+#[test]
+fn a_network_that_cannot_be_meant_is_told_with_its_place() {
+    let network = |value: &str| grant_error(&format!("network = {value}"));
+    assert_eq!(
+        network("'hots'"),
+        "3:11: grants.git.network: \"hots\" is not one of \"none\", \"host\" or a table such as { connect = [443] }; did you \
+         mean \"host\"?"
+    );
+    assert_eq!(
+        network("'https'"),
+        "3:11: grants.git.network: \"https\" is not one of \"none\", \"host\" or a table such as { connect = [443] }"
+    );
+    assert_eq!(
+        network("[443]"),
+        "3:11: grants.git.network takes \"none\", \"host\" or a table such as { connect = [443] }, not an array"
+    );
+    assert_eq!(
+        network("{}"),
+        "3:11: grants.git.network: the table is empty; write \"none\", \"host\" or a table such as { connect = [443] }"
+    );
+    assert_eq!(
+        network("{ connect = 443 }"),
+        "3:23: grants.git.network.connect takes an array of ports, not a whole number"
+    );
+    assert_eq!(
+        network("{ connect = [] }"),
+        "3:23: grants.git.network.connect: there is no port in it, so nothing could be reached; write network = \"none\", or \
+         leave it out"
+    );
+    assert_eq!(
+        network("{ connect = [443, 0] }"),
+        "3:29: grants.git.network.connect[1]: 0 is not a TCP port; the ports are 1 to 65535"
+    );
+    assert_eq!(
+        network("{ connect = [65536] }"),
+        "3:24: grants.git.network.connect[0]: 65536 is not a TCP port; the ports are 1 to 65535"
+    );
+    assert_eq!(
+        network("{ connect = ['https'] }"),
+        "3:24: grants.git.network.connect[0] is a whole number, not a string"
     );
 }
 
