@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
-pub(super) use self::enter::start;
+pub(super) use self::enter::{Ready, start};
 use self::landlock::Rules;
 use super::raw::{self, Errno};
 use crate::{ConfineError, Confinement, Need, Network, Tier};

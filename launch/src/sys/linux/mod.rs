@@ -15,6 +15,7 @@ mod sigmask;
 mod spawn;
 mod stack;
 mod steps;
+mod syscall;
 mod wait;
 
 pub(crate) use confine::Profile;

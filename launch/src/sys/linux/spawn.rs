@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::classify::spawn_error;
-use super::confine;
+use super::confine::{self, Ready};
 use super::process::{Child, Process, Started, Tree};
 use super::raw::{self, Errno, SignalSet};
 use super::sigmask::BlockedSignals;
@@ -215,6 +215,7 @@ fn start(command: &Command<'_>, image: &Image, number: Option<FileNumber>) -> Re
         }
         (directory, _, _) => directory.map(|directory| Directory::Open(directory.as_raw_fd())),
     };
+    let ready = Ready::default();
     let mut shared = Shared {
         plan: Plan {
             program: command.program.file().as_raw_fd(),
@@ -229,7 +230,7 @@ fn start(command: &Command<'_>, image: &Image, number: Option<FileNumber>) -> Re
                 stdio.stderr.as_raw_fd(),
             ],
             rlimits: image.rlimits.as_slice(),
-            profile,
+            confined: profile.map(|profile| (profile, &ready)),
         },
         failure: None,
     };
@@ -240,7 +241,7 @@ fn start(command: &Command<'_>, image: &Image, number: Option<FileNumber>) -> Re
     // SAFETY: `child` is made to share the caller's memory, with `shared` as its only access to it, which this thread does
     // not touch before it goes on; and all signals are blocked.
     let started = match profile {
-        Some(profile) => unsafe { confine::start(profile, child, for_child) },
+        Some(profile) => unsafe { confine::start(profile, child, for_child, &ready) },
         None => unsafe { start_unconfined(child, for_child) },
     };
     drop(blocked);
@@ -268,13 +269,11 @@ unsafe fn start_unconfined(
     let mut pidfd: c_int = -1;
     // No signal is asked for at the child's end: a child that does not get as far as exec is no news to the host's SIGCHLD
     // handler, and out of reach of its `waitpid(-1)`. Exec sets it to SIGCHLD.
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD;
-    // SAFETY: the child runs on a stack of its own, and otherwise as the caller promises. With CLONE_PIDFD the kernel writes
-    // one number to `pidfd`.
-    let pid = unsafe { libc::clone(child, stack.top(), flags, argument, &raw mut pidfd) };
-    if pid == -1 {
-        return Err(Errno::last()).at(Stage::Clone);
-    }
+    let flags = libc::CLONE_VFORK | libc::CLONE_PIDFD;
+    let no_latch = std::ptr::null_mut();
+    // SAFETY: the child runs on a stack of its own, and otherwise as the caller promises; this thread is suspended until the
+    // child has left its memory.
+    let pid = unsafe { raw::clone(child, stack.top(), flags, argument, &raw mut pidfd, no_latch) }.at(Stage::Clone)?;
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it: one that did not know the flag would
     // have failed the reaper's check.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };

@@ -6,11 +6,11 @@
 
 use std::convert::Infallible;
 use std::ffi::{CStr, c_char, c_int};
-use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{IntoRawFd, RawFd};
 
 use rustix::fs::{CWD, Mode, OFlags, Stat, fstat, openat};
 
-use super::confine::Profile;
+use super::confine::{Profile, Ready};
 use super::image::Identity;
 use super::number::LAST_SIGNAL;
 use super::raw::{self, Errno, SignalSet};
@@ -33,8 +33,8 @@ pub(super) struct Plan<'a> {
     pub(super) stdio: [RawFd; 3],
     /// Which resource, its number, and the soft and hard limit.
     pub(super) rlimits: &'a [(Resource, libc::c_long, u64, u64)],
-    /// What it is to be held to.
-    pub(super) profile: Option<&'a Profile>,
+    /// What it is to be held to, and whether that is ready.
+    pub(super) confined: Option<(&'a Profile, &'a Ready)>,
 }
 
 /// A working directory.
@@ -75,7 +75,6 @@ impl<T, E: Into<Errno>> At<T> for Result<T, E> {
 /// The pointers in `plan` are as its fields say. The caller is a process of its own with a table of descriptors and of signal
 /// dispositions of its own, and has all signals blocked.
 pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
-    let is_inside = plan.profile.is_some_and(Profile::has_own_root);
     raw::setsid().at(Stage::Session)?;
     // Before the mask is emptied: a handler of the host must never run here, in the host's memory. Also what the host
     // ignores is set back (SIGPIPE in every Rust program), which exec alone would leave.
@@ -83,18 +82,10 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
 
     // First everything out of the way of 0, 1 and 2: the host may have had some of them closed, and then any descriptor of
     // ours may carry such a number, or one stream's source another's target.
-    let program = match is_inside {
-        true => open_inside(plan)?.into_raw_fd(),
-        false => plan.program,
-    };
-    let program = lift(program).at(Stage::Descriptors)?;
+    let program = lift(plan.program).at(Stage::Descriptors)?;
     let directory = match plan.directory {
         Some(Directory::Open(directory)) => Some(lift(directory).at(Stage::Descriptors)?),
-        Some(Directory::Inside { path, device, inode }) => {
-            let directory = open_directory(path, device, inode).at(Stage::WorkingDirectory)?;
-            Some(lift(directory.into_raw_fd()).at(Stage::Descriptors)?)
-        }
-        None => None,
+        _ => None,
     };
     let [stdin, stdout, stderr] = plan.stdio;
     let stdin = lift(stdin).at(Stage::Descriptors)?;
@@ -104,13 +95,23 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
     raw::duplicate_onto(stdout, 1).at(Stage::Stdio)?;
     raw::duplicate_onto(stderr, 2).at(Stage::Stdio)?;
 
+    let (program, directory) = match plan.confined {
+        Some((profile, ready)) => {
+            profile.drop_privileges().at(Stage::Privileges)?;
+            ready.wait().at(Stage::OwnFiles)?;
+            match profile.has_own_root() {
+                true => (open_inside(plan)?, open_directory(plan)?),
+                false => (program, directory),
+            }
+        }
+        None => (program, directory),
+    };
     if let Some(directory) = directory {
         raw::change_directory(directory).at(Stage::WorkingDirectory)?;
     }
     // Before the limits: where the kernel cannot do it in one call, it takes a descriptor.
     close_others().at(Stage::CloseDescriptors)?;
-    if let Some(profile) = plan.profile {
-        profile.drop_privileges().at(Stage::Privileges)?;
+    if let Some((profile, _)) = plan.confined {
         // Before the limits: it takes descriptors.
         profile.apply_rules().at(Stage::Landlock)?;
     }
@@ -118,7 +119,7 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
         raw::set_rlimit(number, soft, hard).at(Stage::Rlimit(resource))?;
     }
     raw::set_signal_mask(SignalSet::EMPTY).at(Stage::SignalMask)?;
-    if let Some(profile) = plan.profile {
+    if let Some((profile, _)) = plan.confined {
         profile.apply_filter().at(Stage::Seccomp)?;
     }
     // SAFETY: the pointers are as the caller promises.
@@ -158,22 +159,26 @@ pub(super) fn lift(fd: RawFd) -> raw::Result<RawFd> {
 }
 
 /// Opens the program in the child's root, where it has to be the file that was checked.
-fn open_inside(plan: &Plan<'_>) -> Result<OwnedFd, Failure> {
+fn open_inside(plan: &Plan<'_>) -> Result<RawFd, Failure> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let program = openat(CWD, plan.path, flags, Mode::empty()).at(Stage::Program)?;
     match plan.identity.is_of(&fstat(&program).at(Stage::Program)?) {
-        true => Ok(program),
+        true => Ok(program.into_raw_fd()),
         false => Err(Errno(libc::ESTALE)).at(Stage::Program),
     }
 }
 
-fn open_directory(path: &CStr, device: u64, inode: u64) -> raw::Result<OwnedFd> {
+/// Opens the working directory in the child's root, where it has to be the one that was given.
+fn open_directory(plan: &Plan<'_>) -> Result<Option<RawFd>, Failure> {
+    let Some(Directory::Inside { path, device, inode }) = plan.directory else {
+        return Ok(None);
+    };
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = openat(CWD, path, flags, Mode::empty())?;
-    let Stat { st_dev, st_ino, .. } = fstat(&directory)?;
+    let directory = openat(CWD, path, flags, Mode::empty()).at(Stage::WorkingDirectory)?;
+    let Stat { st_dev, st_ino, .. } = fstat(&directory).at(Stage::WorkingDirectory)?;
     match (st_dev, st_ino) == (device, inode) {
-        true => Ok(directory),
-        false => Err(Errno(libc::ESTALE)),
+        true => Ok(Some(directory.into_raw_fd())),
+        false => Err(Errno(libc::ESTALE)).at(Stage::WorkingDirectory),
     }
 }
 

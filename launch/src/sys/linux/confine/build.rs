@@ -120,22 +120,36 @@ fn run(
         result: None,
     };
     let blocked = BlockedSignals::new(SignalSet::FULL).need(Need::Builder)?;
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
     // SAFETY: the builder runs on a stack of its own with `shared` as its only access to the host's memory; this thread is
     // suspended until it has ended, and uses neither meanwhile.
-    let pid = unsafe { libc::clone(builder, own.top(), flags, (&raw mut shared).cast::<c_void>()) };
-    let errno = Errno::last();
+    let started = unsafe { run_process(builder, &own, 0, (&raw mut shared).cast::<c_void>()) };
     drop(blocked);
-    if pid == -1 {
-        return Err(errno).need(Need::Builder);
-    }
-    wait::collect_unexecuted(pid);
+    started.need(Need::Builder)?;
     // It leaves without a word only when it is killed.
     shared.result.take().unwrap_or(Err(Failure {
         need: Need::Builder,
         index: None,
         errno: Errno(libc::EINTR),
     }))
+}
+
+/// Runs a process that shares this one's memory and descriptors to its end.
+///
+/// # Safety
+///
+/// `entry` and `argument` are fit for that, while this process' thread is suspended. Nobody else uses the stack.
+unsafe fn run_process(
+    entry: extern "C" fn(*mut c_void) -> c_int,
+    stack: &Stack,
+    flags: c_int,
+    argument: *mut c_void,
+) -> raw::Result<()> {
+    let flags = flags | libc::CLONE_VFORK | libc::CLONE_FILES;
+    let nothing = (std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: as the caller promises; this thread is suspended until the process has ended.
+    let pid = unsafe { raw::clone(entry, stack.top(), flags, argument, nothing.0, nothing.1) }?;
+    wait::collect_unexecuted(pid);
+    Ok(())
 }
 
 fn explain(failure: Failure, plan: &Plan, confinement: &Confinement) -> ConfineError {
@@ -220,15 +234,9 @@ fn clone_directories(shared: &mut Shared<'_>) -> Result<(), Failure> {
         // SAFETY: the confinement owns the descriptor, and lives while the host's thread is suspended.
         fchdir(unsafe { BorrowedFd::borrow_raw(directory) }).at(Need::Directory, index)?;
         let mut cloned = Err(SystemErrno::INTR);
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::CLONE_NEWNS;
         let answer = (&raw mut cloned).cast::<c_void>();
-        // SAFETY: the process runs on a stack of its own and has access to `cloned` alone; this one is suspended until it has
-        // ended.
-        let pid = unsafe { libc::clone(clone_here, shared.stack.top(), flags, answer) };
-        if pid == -1 {
-            return Err(Errno::last()).at(Need::Directory, index);
-        }
-        wait::collect_unexecuted(pid);
+        // SAFETY: the process has access to `cloned` alone.
+        unsafe { run_process(clone_here, shared.stack, libc::CLONE_NEWNS, answer) }.at(Need::Directory, index)?;
         *tree = Some(cloned.at(Need::Directory, index)?);
     }
     Ok(())
@@ -306,13 +314,9 @@ fn take(step: &Step, root: BorrowedFd<'_>, trees: &mut [Option<OwnedFd>]) -> Res
 /// To have it, in turn, takes that of the host.
 fn new_proc(stack: &Stack) -> Result<OwnedFd, SystemErrno> {
     let mut proc = Err(SystemErrno::INTR);
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
-    // SAFETY: the process runs on a stack of its own and has access to `proc` alone; this one is suspended until it has ended.
-    let pid = unsafe { libc::clone(mount_proc, stack.top(), flags, (&raw mut proc).cast::<c_void>()) };
-    if pid == -1 {
-        return Err(SystemErrno::from_raw_os_error(Errno::last().0));
-    }
-    wait::collect_unexecuted(pid);
+    // SAFETY: the process has access to `proc` alone.
+    unsafe { run_process(mount_proc, stack, 0, (&raw mut proc).cast::<c_void>()) }
+        .map_err(|errno| SystemErrno::from_raw_os_error(errno.0))?;
     proc
 }
 

@@ -7,18 +7,20 @@
 //!
 //! In the reduced tier there is nothing to enter: the gate creates the child, and becomes the process that guards its group.
 //!
-//! Gate, first process and child run in the host's memory until they execute something or end, one after the other, while
-//! the host's thread is suspended: system calls alone, nothing allocated. The gate shares the host's descriptors, so that it
-//! can leave the pidfds there; what else it opens it closes.
+//! Gate, first process and child run in the host's memory until they execute something or end, at the same time, while the
+//! host's thread waits: system calls alone, nothing allocated. Each hand-over to a process that slept takes longer than most
+//! of the work, so only two are waited for: the child waits until its own files are mounted, and the host until all have left
+//! its memory. The gate shares the host's descriptors, so that it can leave the pidfds there; what else it opens it closes.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno as SystemErrno;
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, move_mount, open_tree};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, futex, move_into_link_name_space, unshare_unsafe};
 
 use super::super::process::{Started, Tree, end};
 use super::super::raw::{self, Errno};
@@ -43,97 +45,176 @@ const OF_THE_MACHINE: &[&CStr] = &[
     c"/proc/vmallocinfo",
 ];
 
-/// What the gate is given, and what it leaves.
+/// What the processes of a start share.
 struct Entry<'a> {
     profile: &'a Profile,
     /// Where the child begins, and what it is given.
     child: extern "C" fn(*mut c_void) -> c_int,
     argument: *mut c_void,
-    /// Of the first process and, once that has executed its program, of the child.
-    stack: &'a Stack,
-    first_pidfd: c_int,
+    ready: &'a Ready,
+    first: Place,
+    second: Place,
     child_pid: libc::pid_t,
-    child_pidfd: c_int,
+    /// What the first process waits for the end of: see `init/init.rs`.
+    watched: RawFd,
+    /// Of the gate, and of what the gate becomes.
     failure: Option<Failure>,
+    /// Of the first process, where that is not the gate.
+    failure_of_first: Option<Failure>,
 }
 
-/// Starts a child in the profile's confinement. It begins in `child`, with `argument`. A failure of its own it reports there,
-/// and ends: the caller calls [`Started::abandon`] then.
+/// Where a process runs until it has left the host's memory, and whether it has.
+struct Place {
+    stack: Stack,
+    pidfd: c_int,
+    /// Not zero while the process uses the host's memory: the kernel sets it to zero, and wakes whoever waits for it.
+    latch: AtomicU32,
+}
+
+impl Place {
+    fn new() -> raw::Result<Place> {
+        Ok(Place {
+            stack: Stack::new()?,
+            pidfd: -1,
+            latch: AtomicU32::new(0),
+        })
+    }
+
+    /// Creates a process in this place.
+    ///
+    /// # Safety
+    ///
+    /// As for [`raw::clone`]; the place lives until [`wait`](Place::wait) has returned.
+    unsafe fn start(
+        &mut self,
+        entry: extern "C" fn(*mut c_void) -> c_int,
+        flags: c_int,
+        argument: *mut c_void,
+    ) -> raw::Result<libc::pid_t> {
+        *self.latch.get_mut() = 1;
+        let flags = flags | libc::CLONE_PIDFD | libc::CLONE_CHILD_CLEARTID;
+        let latch = self.latch.as_ptr();
+        // SAFETY: as the caller promises.
+        let started = unsafe { raw::clone(entry, self.stack.top(), flags, argument, &raw mut self.pidfd, latch) };
+        if started.is_err() {
+            self.latch.store(0, Ordering::Relaxed);
+        }
+        started
+    }
+
+    /// Waits until the process has executed a program, or has ended.
+    fn wait(&self) {
+        while self.latch.load(Ordering::Acquire) != 0 {
+            // Woken for another reason, it looks again. The kernel wakes as for a futex that processes share.
+            let _ = futex::wait(&self.latch, futex::Flags::empty(), 1, None);
+        }
+    }
+
+    /// The pidfd of the process, if there was one.
+    fn take_pidfd(&mut self) -> Option<OwnedFd> {
+        let pidfd = std::mem::replace(&mut self.pidfd, -1);
+        // SAFETY: the kernel made the descriptor for this place, in the table that the gate shares with the host, and nothing
+        // else owns it.
+        (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) })
+    }
+}
+
+/// Whether the first process has made what is the child's own: the child waits for it.
+#[derive(Debug, Default)]
+pub(in super::super) struct Ready(AtomicU32);
+
+impl Ready {
+    const MADE: u32 = 1;
+    const FAILED: u32 = 2;
+
+    fn set(&self, state: u32) {
+        self.0.store(state, Ordering::Release);
+        // Nobody may be waiting yet.
+        let _ = futex::wake(&self.0, futex::Flags::PRIVATE, 1);
+    }
+
+    /// Waits until it is made. In a child before exec: nothing here allocates. The end of the first process ends the child.
+    pub(in super::super) fn wait(&self) -> raw::Result<()> {
+        loop {
+            match self.0.load(Ordering::Acquire) {
+                Ready::MADE => return Ok(()),
+                Ready::FAILED => return Err(Errno(libc::ECANCELED)),
+                _ => {
+                    let _ = futex::wait(&self.0, futex::Flags::PRIVATE, 0, None);
+                }
+            }
+        }
+    }
+}
+
+/// Starts a child in the profile's confinement. It begins in `child`, with `argument`, and waits for `ready` before it looks
+/// at files. A failure of its own it reports there, and ends: the caller abandons what was started then.
 ///
 /// # Safety
 ///
-/// `child` and `argument` are fit for a process that shares the caller's memory, while the caller is suspended. All signals
-/// are blocked.
+/// `child` and `argument` are fit for a process that shares the caller's memory, while the caller waits. All signals are
+/// blocked.
 pub(in super::super) unsafe fn start(
     profile: &Profile,
     child: extern "C" fn(*mut c_void) -> c_int,
     argument: *mut c_void,
+    ready: &Ready,
 ) -> Result<Started, Failure> {
-    let (own, inner) = (Stack::new().at(Stage::Stack)?, Stack::new().at(Stage::Stack)?);
     let mut entry = Entry {
         profile,
         child,
         argument,
-        stack: &inner,
-        first_pidfd: -1,
+        ready,
+        first: Place::new().at(Stage::Stack)?,
+        second: Place::new().at(Stage::Stack)?,
         child_pid: -1,
-        child_pidfd: -1,
+        watched: -1,
         failure: None,
+        failure_of_first: None,
     };
-    let shared = &raw mut entry;
-    let (gate, is_first): (extern "C" fn(*mut c_void) -> c_int, _) = match profile.inside {
-        Some(_) => (gate_inside, false),
-        None => (gate_outside, true),
-    };
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
-    let flags = if is_first { flags | libc::CLONE_PIDFD } else { flags };
-    // SAFETY: the gate runs on a stack of its own with `entry` and what the caller vouches for as its only access to this
-    // process's memory; this thread is suspended until the gate has left it, and uses neither meanwhile. With CLONE_PIDFD the
-    // kernel writes one number to `first_pidfd`.
-    let pid = unsafe {
-        libc::clone(
-            gate,
-            own.top(),
-            flags,
-            shared.cast::<c_void>(),
-            &raw mut (*shared).first_pidfd,
-        )
-    };
-    if pid == -1 {
-        return Err(Errno::last()).at(Stage::Clone);
+    let shared = (&raw mut entry).cast::<c_void>();
+    match profile.inside {
+        Some(_) => {
+            let gate = Stack::new().at(Stage::Stack)?;
+            let nothing = (std::ptr::null_mut(), std::ptr::null_mut());
+            // SAFETY: the gate runs on a stack of its own with `entry` and what the caller vouches for as its only access to
+            // this process's memory, which this thread does not touch before the gate has ended.
+            let pid = unsafe { raw::clone(gate_inside, gate.top(), libc::CLONE_FILES, shared, nothing.0, nothing.1) };
+            wait::collect_unexecuted(pid.at(Stage::Clone)?);
+        }
+        None => {
+            ready.set(Ready::MADE);
+            // SAFETY: as above, before the gate has left the memory; it goes on as the first process.
+            let started = unsafe { entry.first.start(gate_outside, libc::CLONE_FILES, shared) };
+            started.at(Stage::Clone)?;
+        }
     }
-    if !is_first {
-        wait::collect_unexecuted(pid);
-    }
-    // SAFETY: the kernel made the descriptors for this call, in the table that the gate shares, and nothing else owns them.
-    let own = |fd: c_int| (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) });
-    let first = own(entry.first_pidfd).map(|first| match profile.inside {
+    entry.first.wait();
+    entry.second.wait();
+
+    let tree = entry.first.take_pidfd().map(|first| match profile.inside {
         Some(_) => Tree::Namespace(first),
         None => Tree::GuardedGroup(first),
     });
-    let failure = match (entry.failure, own(entry.child_pidfd), first) {
-        (None, Some(pidfd), Some(tree)) => {
-            return Ok(Started {
-                pid: entry.child_pid,
-                pidfd,
-                tree,
-            });
-        }
-        (failure, child, first) => {
-            if let Some(child) = child {
-                end(&child);
+    let failure = entry.failure.or(entry.failure_of_first);
+    match (failure, entry.second.take_pidfd(), tree) {
+        (None, Some(pidfd), Some(tree)) => Ok(Started {
+            pid: entry.child_pid,
+            pidfd,
+            tree,
+        }),
+        (failure, child, tree) => {
+            child.as_ref().into_iter().for_each(end);
+            if let Some(Tree::Namespace(first) | Tree::GuardedGroup(first)) = &tree {
+                end(first);
             }
-            if let Some(Tree::Namespace(first) | Tree::GuardedGroup(first)) = first {
-                end(&first);
-            }
-            failure
+            // A gate leaves without a word only when it is killed.
+            Err(failure.unwrap_or(Failure {
+                stage: Stage::Clone,
+                errno: Errno(libc::EINTR),
+            }))
         }
-    };
-    // It leaves without a word only when it is killed.
-    Err(failure.unwrap_or(Failure {
-        stage: Stage::Clone,
-        errno: Errno(libc::EINTR),
-    }))
+    }
 }
 
 extern "C" fn gate_inside(entry: *mut c_void) -> c_int {
@@ -219,63 +300,50 @@ fn cover(file: &CStr) -> Result<(), SystemErrno> {
     }
 }
 
-/// Creates the first process of the pid namespace, and the child as the second.
+/// Creates the first process of the pid namespace, and the child as the second. Neither is waited for.
 fn start_both(entry: &mut Entry<'_>) -> Result<(), Failure> {
     let (waits, starts) = pipe_with(PipeFlags::CLOEXEC).at(Stage::FirstProcess)?;
-    let mut first = First {
-        profile: entry.profile,
-        watched: waits.as_raw_fd(),
-        failure: None,
-    };
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT | libc::CLONE_PIDFD;
-    let argument = (&raw mut first).cast::<c_void>();
-    // SAFETY: the process runs on a stack of its own with `first` as its only access to this one's memory; this one is
-    // suspended until it has left that. With CLONE_PIDFD the kernel writes one number to `first_pidfd`.
-    let pid = unsafe { libc::clone(first_process, entry.stack.top(), flags, argument, &raw mut entry.first_pidfd) };
-    if pid == -1 {
-        return Err(Errno::last()).at(Stage::FirstProcess);
-    }
-    if let Some(failure) = first.failure {
-        return Err(failure);
-    }
+    entry.watched = waits.as_raw_fd();
+    let shared = (&raw mut *entry).cast::<c_void>();
+    // SAFETY: the process runs on a stack of its own, and of what it shares it writes to `failure_of_first` alone, which
+    // nobody reads before it has left this memory.
+    unsafe { entry.first.start(first_process, libc::CLONE_PARENT, shared) }.at(Stage::FirstProcess)?;
     drop(waits);
     let started = start_child(entry);
+    if started.is_err() {
+        entry.ready.set(Ready::FAILED);
+    }
     // The first process looks for the child when the last writing end is closed: this one, and the child's at its exec.
     drop(starts);
     started
 }
 
 fn start_child(entry: &mut Entry<'_>) -> Result<(), Failure> {
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT | libc::CLONE_PIDFD;
-    let stack = entry.stack.top();
-    // SAFETY: `child` and `argument` are fit for this, as the caller of `start` vouches; the stack is used by nobody else any
-    // more, and this process is suspended until the child has left this memory.
-    let pid = unsafe { libc::clone(entry.child, stack, flags, entry.argument, &raw mut entry.child_pidfd) };
-    if pid == -1 {
-        return Err(Errno::last()).at(Stage::Clone);
-    }
-    entry.child_pid = pid;
+    let (child, argument) = (entry.child, entry.argument);
+    // SAFETY: `child` and `argument` are fit for this, as the caller of `start` vouches, who waits.
+    entry.child_pid = unsafe { entry.second.start(child, libc::CLONE_PARENT, argument) }.at(Stage::Clone)?;
     Ok(())
 }
 
-/// What the first process is given, and what it leaves.
-struct First<'a> {
-    profile: &'a Profile,
-    watched: RawFd,
-    failure: Option<Failure>,
-}
-
-extern "C" fn first_process(first: *mut c_void) -> c_int {
-    // SAFETY: the gate passes a pointer to a `First` that it does not touch until this process has left its memory.
-    let first = unsafe { &mut *first.cast::<First<'_>>() };
-    let made = match &first.profile.inside {
+extern "C" fn first_process(entry: *mut c_void) -> c_int {
+    let entry = entry.cast::<Entry<'_>>();
+    // SAFETY: the pointer is to an `Entry` that lives until this process has left the memory. Of what is read here, nobody
+    // writes to any from before this process on.
+    let (profile, ready, watched) = unsafe { ((*entry).profile, (*entry).ready, (*entry).watched) };
+    let made = match &profile.inside {
         Some(inside) => make_own_files(inside).at(Stage::OwnFiles),
         None => Ok(()),
     };
-    first.failure = Some(match made {
-        Ok(()) => become_first(first.profile, first.watched, &[NAME.as_ptr(), std::ptr::null()]),
+    let failure = match made {
+        Ok(()) => {
+            ready.set(Ready::MADE);
+            become_first(profile, watched, &[NAME.as_ptr(), std::ptr::null()])
+        }
         Err(failure) => failure,
-    });
+    };
+    // SAFETY: as above; nobody else writes to this, and who reads it waits for this process.
+    unsafe { (*entry).failure_of_first = Some(failure) };
+    ready.set(Ready::FAILED);
     raw::exit(127)
 }
 
@@ -288,11 +356,8 @@ fn become_guard(entry: &Entry<'_>) -> Failure {
     if let Err(failure) = unsafe { unshare_unsafe(UnshareFlags::FILES) }.at(Stage::FirstProcess) {
         return failure;
     }
-    become_first(
-        entry.profile,
-        entry.child_pidfd,
-        &[NAME.as_ptr(), c"group".as_ptr(), std::ptr::null()],
-    )
+    let arguments = [NAME.as_ptr(), c"group".as_ptr(), std::ptr::null()];
+    become_first(entry.profile, entry.second.pidfd, &arguments)
 }
 
 /// Executes the first process' program, with `watched` and the host's pidfd as its only descriptors. Returns only if that

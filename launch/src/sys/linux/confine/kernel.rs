@@ -8,7 +8,8 @@ use linux_raw_sys::landlock::{
     LANDLOCK_CREATE_RULESET_VERSION, landlock_net_port_attr, landlock_path_beneath_attr, landlock_rule_type,
     landlock_ruleset_attr,
 };
-use super::super::raw::{Result, check};
+use super::super::raw::{Errno, Result};
+use super::super::syscall::call;
 
 /// What a Landlock ruleset is about.
 #[derive(Debug)]
@@ -26,8 +27,8 @@ pub(super) fn landlock_version() -> Result<u32> {
     let nothing = std::ptr::null::<landlock_ruleset_attr>();
     // SAFETY: with this flag the kernel takes null and no size, and answers a number.
     let version =
-        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0usize, LANDLOCK_CREATE_RULESET_VERSION) };
-    check(version).map(|version| version as u32)
+        unsafe { call!(libc::SYS_landlock_create_ruleset, nothing, 0usize, LANDLOCK_CREATE_RULESET_VERSION) };
+    version.map(|version| version as u32)
 }
 
 /// A ruleset without rules: it forbids all that it is about.
@@ -40,9 +41,9 @@ pub(super) fn landlock_ruleset(ruleset: &Ruleset) -> Result<OwnedFd> {
     let size = size_of::<landlock_ruleset_attr>();
     // SAFETY: the struct lives during the call and has the size that is passed. A kernel that knows a shorter one takes it as
     // long as what it does not know is zero.
-    let fd = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, &raw const attributes, size, 0 as c_uint) };
+    let fd = unsafe { call!(libc::SYS_landlock_create_ruleset, &raw const attributes, size, 0 as c_uint) };
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
-    check(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+    fd.map(|fd| unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
 /// Allows these rights to a file, or to all that lies below a directory.
@@ -66,13 +67,13 @@ pub(super) fn landlock_allow_port(ruleset: BorrowedFd<'_>, access: u64, port: u1
 fn add_rule(ruleset: BorrowedFd<'_>, kind: landlock_rule_type, rule: *const std::ffi::c_void) -> Result<()> {
     let ruleset = ruleset.as_raw_fd();
     // SAFETY: the two callers pass a struct of the kind they name, which lives during the call.
-    check(unsafe { libc::syscall(libc::SYS_landlock_add_rule, ruleset, kind as c_uint, rule, 0 as c_uint) }).map(drop)
+    unsafe { call!(libc::SYS_landlock_add_rule, ruleset, kind as c_uint, rule, 0 as c_uint) }.map(drop)
 }
 
 /// Restricts the calling thread to a ruleset.
 pub(super) fn landlock_restrict_self(ruleset: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: the call takes numbers and touches no memory.
-    check(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0 as c_uint) }).map(drop)
+    unsafe { call!(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0 as c_uint) }.map(drop)
 }
 
 /// Filters the calling thread's system calls.
@@ -83,7 +84,7 @@ pub(super) fn filter_system_calls(filter: &[libc::sock_filter]) -> Result<()> {
     };
     let (operation, flags) = (libc::SECCOMP_SET_MODE_FILTER, 0 as c_uint);
     // SAFETY: the program's length is that of the slice, or less; the kernel reads it during the call and writes nothing.
-    check(unsafe { libc::syscall(libc::SYS_seccomp, operation, flags, &raw const program) }).map(drop)
+    unsafe { call!(libc::SYS_seccomp, operation, flags, &raw const program) }.map(drop)
 }
 
 /// Adds attributes to a mount that a descriptor leads to, with AT_RECURSIVE to all below it.
@@ -97,20 +98,20 @@ pub(super) fn set_mount_attributes(mount: BorrowedFd<'_>, flags: u32, attributes
     let (path, size) = (c"".as_ptr(), size_of::<mount_attr>());
     // SAFETY: the path is the empty string, and the struct has the size that is passed; both live during the call.
     let result =
-        unsafe { libc::syscall(libc::SYS_mount_setattr, mount.as_raw_fd(), path, flags, &raw const attributes, size) };
-    check(result).map(drop)
+        unsafe { call!(libc::SYS_mount_setattr, mount.as_raw_fd(), path, flags, &raw const attributes, size) };
+    result.map(drop)
 }
 
 /// Makes the calling thread, and what it starts, unable to gain privileges by executing something.
 pub(super) fn set_no_new_privileges() -> Result<()> {
     // SAFETY: the call takes numbers and touches no memory.
-    check(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map(drop)
+    unsafe { call!(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }.map(drop)
 }
 
 /// Gives up the calling thread's supplementary groups.
 pub(super) fn clear_groups() -> Result<()> {
     // SAFETY: with a length of 0 the kernel does not read the list.
-    check(unsafe { libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()) }).map(drop)
+    unsafe { call!(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()) }.map(drop)
 }
 
 /// Gives up all capabilities of the calling thread, and that it could ever gain one.
@@ -118,10 +119,10 @@ pub(super) fn drop_capabilities() -> Result<()> {
     let mut capability: c_int = 0;
     loop {
         // SAFETY: the call takes numbers and touches no memory.
-        match check(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }) {
+        match unsafe { call!(libc::SYS_prctl, libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } {
             Ok(_) => capability = capability.wrapping_add(1),
-            // One past the last that the kernel knows.
-            Err(super::super::raw::Errno(libc::EINVAL)) => break,
+            // One past the last that the kernel knows; or it was given up already that any could be gained.
+            Err(Errno(libc::EINVAL | libc::EPERM)) => break,
             Err(errno) => return Err(errno),
         }
     }
@@ -136,13 +137,13 @@ pub(super) fn clear_capabilities() -> Result<()> {
     let header = [VERSION, 0];
     let no_capability = [0u32; 6];
     // SAFETY: both arrays are laid out as the kernel's structs of this version, and live during the call.
-    check(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), no_capability.as_ptr()) }).map(drop)
+    unsafe { call!(libc::SYS_capset, header.as_ptr(), no_capability.as_ptr()) }.map(drop)
 }
 
 /// Brings the loopback interface of the calling thread's network namespace up.
 pub(super) fn bring_loopback_up() -> Result<()> {
     // SAFETY: the call takes numbers and touches no memory.
-    let socket = check(unsafe { libc::syscall(libc::SYS_socket, libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
+    let socket = unsafe { call!(libc::SYS_socket, libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) }?;
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
     let socket = unsafe { OwnedFd::from_raw_fd(socket as RawFd) };
     // SAFETY: it is a plain C struct, for which all zeros is a value.
@@ -152,5 +153,5 @@ pub(super) fn bring_loopback_up() -> Result<()> {
     }
     request.ifr_ifru.ifru_flags = libc::IFF_UP as i16;
     // SAFETY: the request is the struct that this call takes, and lives during it.
-    check(unsafe { libc::syscall(libc::SYS_ioctl, socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) }).map(drop)
+    unsafe { call!(libc::SYS_ioctl, socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) }.map(drop)
 }
