@@ -16,7 +16,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+use rustix::fs::{CWD, Mode, OFlags, Timespec, mkdirat, openat};
 use rustix::io::Errno as SystemErrno;
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, move_mount, open_tree};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -52,6 +52,7 @@ struct Entry<'a> {
     child: extern "C" fn(*mut c_void) -> c_int,
     argument: *mut c_void,
     ready: &'a Ready,
+    /// Of the first process and of the child.
     first: Place,
     second: Place,
     child_pid: libc::pid_t,
@@ -67,16 +68,22 @@ struct Entry<'a> {
 struct Place {
     stack: Stack,
     pidfd: c_int,
-    /// Not zero while the process uses the host's memory: the kernel sets it to zero, and wakes whoever waits for it.
     latch: AtomicU32,
 }
+
+/// The process has executed a program, has ended, or could not be created. The kernel writes it, and wakes who waits.
+const LEFT: u32 = 0;
+/// The process uses the host's memory.
+const HERE: u32 = 1;
+/// Nobody has tried to create it yet.
+const TO_COME: u32 = 2;
 
 impl Place {
     fn new() -> raw::Result<Place> {
         Ok(Place {
             stack: Stack::new()?,
             pidfd: -1,
-            latch: AtomicU32::new(0),
+            latch: AtomicU32::new(TO_COME),
         })
     }
 
@@ -91,22 +98,41 @@ impl Place {
         flags: c_int,
         argument: *mut c_void,
     ) -> raw::Result<libc::pid_t> {
-        *self.latch.get_mut() = 1;
+        self.latch.store(HERE, Ordering::Relaxed);
         let flags = flags | libc::CLONE_PIDFD | libc::CLONE_CHILD_CLEARTID;
         let latch = self.latch.as_ptr();
         // SAFETY: as the caller promises.
         let started = unsafe { raw::clone(entry, self.stack.top(), flags, argument, &raw mut self.pidfd, latch) };
         if started.is_err() {
-            self.latch.store(0, Ordering::Relaxed);
+            self.give_up();
         }
         started
     }
 
-    /// Waits until the process has executed a program, or has ended.
-    fn wait(&self) {
-        while self.latch.load(Ordering::Acquire) != 0 {
-            // Woken for another reason, it looks again. The kernel wakes as for a futex that processes share.
-            let _ = futex::wait(&self.latch, futex::Flags::empty(), 1, None);
+    /// There will be no process here.
+    fn give_up(&self) {
+        self.latch.store(LEFT, Ordering::Release);
+        let _ = futex::wake(&self.latch, futex::Flags::empty(), 1);
+    }
+
+    fn was_left(&self) -> bool {
+        self.latch.load(Ordering::Acquire) == LEFT
+    }
+
+    /// Waits until the process has left the memory, or until `creator`, who was to create it, has left before that.
+    fn wait(&self, creator: &Place) {
+        /// For a creator that was killed, which nobody is woken for.
+        const LOOK_AGAIN: Timespec = Timespec {
+            tv_sec: 0,
+            tv_nsec: 100_000_000,
+        };
+        loop {
+            let state = self.latch.load(Ordering::Acquire);
+            if state == LEFT || state == TO_COME && creator.was_left() {
+                return;
+            }
+            // The kernel wakes as for a futex that processes share. Woken for another reason, it looks again.
+            let _ = futex::wait(&self.latch, futex::Flags::empty(), state, Some(&LOOK_AGAIN));
         }
     }
 
@@ -172,39 +198,41 @@ pub(in super::super) unsafe fn start(
         failure: None,
         failure_of_first: None,
     };
-    let shared = (&raw mut entry).cast::<c_void>();
-    match profile.inside {
-        Some(_) => {
-            let gate = Stack::new().at(Stage::Stack)?;
-            let nothing = (std::ptr::null_mut(), std::ptr::null_mut());
-            // SAFETY: the gate runs on a stack of its own with `entry` and what the caller vouches for as its only access to
-            // this process's memory, which this thread does not touch before the gate has ended.
-            let pid = unsafe { raw::clone(gate_inside, gate.top(), libc::CLONE_FILES, shared, nothing.0, nothing.1) };
-            wait::collect_unexecuted(pid.at(Stage::Clone)?);
-        }
-        None => {
-            ready.set(Ready::MADE);
-            // SAFETY: as above, before the gate has left the memory; it goes on as the first process.
-            let started = unsafe { entry.first.start(gate_outside, libc::CLONE_FILES, shared) };
-            started.at(Stage::Clone)?;
-        }
+    let mut gate = Place::new().at(Stage::Stack)?;
+    if profile.inside.is_none() {
+        ready.set(Ready::MADE);
     }
-    entry.first.wait();
-    entry.second.wait();
+    let begin = match profile.inside {
+        Some(_) => gate_inside,
+        None => gate_outside,
+    };
+    let shared = (&raw mut entry).cast::<c_void>();
+    // SAFETY: the gate and what it creates run on stacks of their own, with `entry` and what the caller vouches for as their
+    // only access to this process's memory, which this thread does not touch before all of them have left it, the latches
+    // apart.
+    unsafe { gate.start(begin, libc::CLONE_FILES, shared) }.at(Stage::Clone)?;
+    // The child is commonly the last: then this thread is woken once.
+    entry.second.wait(&gate);
+    gate.wait(&gate);
+    entry.first.wait(&gate);
 
-    let tree = entry.first.take_pidfd().map(|first| match profile.inside {
-        Some(_) => Tree::Namespace(first),
-        None => Tree::GuardedGroup(first),
-    });
-    let failure = entry.failure.or(entry.failure_of_first);
+    let gate = gate.take_pidfd();
+    let (failure, tree) = match profile.inside {
+        Some(_) => {
+            gate.iter().for_each(|gate| wait::collect(gate.as_fd()));
+            let first = entry.first.take_pidfd();
+            (entry.failure.or(entry.failure_of_first), first.map(Tree::Namespace))
+        }
+        None => (entry.failure, gate.map(Tree::GuardedGroup)),
+    };
     match (failure, entry.second.take_pidfd(), tree) {
-        (None, Some(pidfd), Some(tree)) => Ok(Started {
+        (None, Some(pidfd), Some(tree)) if entry.child_pid > 0 => Ok(Started {
             pid: entry.child_pid,
             pidfd,
             tree,
         }),
         (failure, child, tree) => {
-            child.as_ref().into_iter().for_each(end);
+            child.iter().for_each(end);
             if let Some(Tree::Namespace(first) | Tree::GuardedGroup(first)) = &tree {
                 end(first);
             }
@@ -224,6 +252,10 @@ extern "C" fn gate_inside(entry: *mut c_void) -> c_int {
         && let Err(failure) = enter(inside).and_then(|()| start_both(entry))
     {
         entry.failure = Some(failure);
+        // What is to come still does not come any more.
+        if entry.second.latch.load(Ordering::Relaxed) == TO_COME {
+            entry.second.give_up();
+        }
     }
     raw::exit(0)
 }
@@ -306,7 +338,7 @@ fn start_both(entry: &mut Entry<'_>) -> Result<(), Failure> {
     entry.watched = waits.as_raw_fd();
     let shared = (&raw mut *entry).cast::<c_void>();
     // SAFETY: the process runs on a stack of its own, and of what it shares it writes to `failure_of_first` alone, which
-    // nobody reads before it has left this memory.
+    // nobody reads before it has left the host's memory.
     unsafe { entry.first.start(first_process, libc::CLONE_PARENT, shared) }.at(Stage::FirstProcess)?;
     drop(waits);
     let started = start_child(entry);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use libc::{
-    BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W,
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W,
     SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, sock_filter,
 };
 
@@ -59,15 +59,39 @@ impl Table {
     /// The program. What comes by the door of another architecture (`int 0x80` on x86-64) ends the process.
     ///
     /// The kernel runs the program for every number there is when a process takes it on, so the number is looked for by
-    /// halves.
+    /// halves. Equal answers stand there once, at the end.
     pub(super) fn compile(&self) -> Vec<sock_filter> {
+        let spans = self.spans();
+        let mut answers: Vec<Vec<sock_filter>> = Vec::new();
+        let mut places = Vec::new();
+        for (_, what) in &spans {
+            let place = answers.iter().position(|answer| same(answer, what));
+            places.push(place.unwrap_or_else(|| {
+                answers.push(what.clone());
+                answers.len() - 1
+            }));
+        }
+        let tree = spans.len() - 1;
+        let starts: Vec<usize> = answers
+            .iter()
+            .scan(tree, |start, answer| Some(std::mem::replace(start, *start + answer.len())))
+            .collect();
+        let leaves: Vec<Leaf> = spans
+            .iter()
+            .zip(places)
+            .map(|((first, _), place)| Leaf {
+                first: *first,
+                start: starts.get(place).copied().unwrap_or_default(),
+            })
+            .collect();
         let mut program = vec![
             load(ARCHITECTURE),
             jump(BPF_JEQ, OWN_ARCHITECTURE, 1, 0),
             answer(SECCOMP_RET_KILL_PROCESS),
             load(NUMBER),
         ];
-        program.extend(search(&self.spans()));
+        search(&leaves, 0, &mut program);
+        program.extend(answers.into_iter().flatten());
         program
     }
 
@@ -95,29 +119,32 @@ impl Table {
     }
 }
 
+/// From this number on, what begins at this place, counted from the first instruction of the search.
+struct Leaf {
+    first: u32,
+    start: usize,
+}
+
 fn same(one: &[sock_filter], other: &[sock_filter]) -> bool {
     let key = |one: &sock_filter| (one.code, one.jt, one.jf, one.k);
     one.iter().map(key).eq(other.iter().map(key))
 }
 
-fn search(spans: &[(u32, Vec<sock_filter>)]) -> Vec<sock_filter> {
-    let (below, above) = spans.split_at(spans.len() / 2);
-    match (below, above) {
-        ([], above) => above.iter().flat_map(|(_, what)| what.clone()).collect(),
-        (below, above) => {
-            let middle = above.first().map_or(0, |(first, _)| *first);
-            let below = search(below);
-            let far = jump(BPF_JGE, middle, 0, 1);
-            // A conditional jump reaches 255 instructions.
-            let mut program = match u8::try_from(below.len()) {
-                Ok(over) => vec![jump(BPF_JGE, middle, over, 0)],
-                Err(_) => vec![far, statement(BPF_JMP | BPF_JA, below.len() as u32)],
-            };
-            program.extend(below);
-            program.extend(search(above));
-            program
-        }
-    }
+/// The search among these leaves, which begins at `here`: an instruction less than there are leaves.
+fn search(leaves: &[Leaf], here: usize, program: &mut Vec<sock_filter>) {
+    let (below, above) = leaves.split_at(leaves.len() / 2);
+    let (Some(first_below), Some(first_above)) = (below.first(), above.first()) else {
+        return;
+    };
+    let next = here + 1;
+    let place = |side: &[Leaf], leaf: &Leaf, search: usize| if side.len() == 1 { leaf.start } else { search };
+    let below_at = place(below, first_below, next);
+    let above_at = place(above, first_above, next + below.len() - 1);
+    // A test shows that no filter is so long that a jump does not reach.
+    let over = |place: usize| u8::try_from(place - next).unwrap_or(u8::MAX);
+    program.push(jump(BPF_JGE, first_above.first, over(above_at), over(below_at)));
+    search(below, next, program);
+    search(above, next + below.len() - 1, program);
 }
 
 /// What is done with a call whose arguments matter. It always ends in an answer.

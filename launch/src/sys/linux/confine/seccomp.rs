@@ -32,63 +32,72 @@ impl Filter {
 const UNKNOWN: &[libc::c_long] = &[
     // Its flags lie in memory, where a filter cannot look: C libraries fall back to clone(2).
     libc::SYS_clone3,
+    // So does the mode of a file that it makes.
+    libc::SYS_openat2,
     // Requests in shared memory pass no filter.
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
 ];
 
-/// Calls that are refused whatever they ask for.
+/// Calls that are refused whatever they ask for. Neighbours by number are one test in the filter.
 const REFUSED: &[libc::c_long] = &[
     // Keys belong to users and sessions, not to namespaces.
     libc::SYS_add_key,
-    libc::SYS_keyctl,
     libc::SYS_request_key,
-    // What stays when the last process is gone.
-    libc::SYS_mq_open,
-    libc::SYS_msgctl,
-    libc::SYS_msgget,
-    libc::SYS_msgrcv,
-    libc::SYS_msgsnd,
-    libc::SYS_semctl,
-    libc::SYS_semget,
-    libc::SYS_semop,
-    libc::SYS_semtimedop,
+    libc::SYS_keyctl,
+    // What stays when the last process is gone: System V IPC, POSIX queues.
+    libc::SYS_shmget,
     libc::SYS_shmat,
     libc::SYS_shmctl,
-    libc::SYS_shmget,
+    libc::SYS_shmdt,
+    libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semctl,
+    libc::SYS_semtimedop,
+    libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+    libc::SYS_msgctl,
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
+    libc::SYS_mq_timedsend,
+    libc::SYS_mq_timedreceive,
+    libc::SYS_mq_notify,
+    libc::SYS_mq_getsetattr,
     // Mounts, roots and namespaces.
     libc::SYS_chroot,
+    libc::SYS_pivot_root,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_open_tree,
+    libc::SYS_move_mount,
+    libc::SYS_fsopen,
     libc::SYS_fsconfig,
     libc::SYS_fsmount,
-    libc::SYS_fsopen,
     libc::SYS_fspick,
-    libc::SYS_mount,
     libc::SYS_mount_setattr,
-    libc::SYS_move_mount,
-    libc::SYS_open_tree,
     SYS_OPEN_TREE_ATTR,
-    libc::SYS_pivot_root,
     libc::SYS_setns,
-    libc::SYS_umount2,
     libc::SYS_unshare,
     // A file by its number goes past every path.
     libc::SYS_open_by_handle_at,
     // The kernel and the machine.
     libc::SYS_acct,
     libc::SYS_bpf,
+    libc::SYS_clock_settime,
     libc::SYS_delete_module,
     libc::SYS_finit_module,
     libc::SYS_init_module,
     libc::SYS_kexec_file_load,
     libc::SYS_kexec_load,
-    libc::SYS_lookup_dcookie,
     libc::SYS_perf_event_open,
     libc::SYS_quotactl,
     libc::SYS_quotactl_fd,
     libc::SYS_reboot,
+    libc::SYS_setdomainname,
+    libc::SYS_sethostname,
     libc::SYS_settimeofday,
-    libc::SYS_clock_settime,
     libc::SYS_swapoff,
     libc::SYS_swapon,
     libc::SYS_syslog,
@@ -96,6 +105,8 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_vhangup,
 ];
 
+/// fchmodat2(2), Linux 6.6.
+const SYS_FCHMODAT2: libc::c_long = 452;
 /// open_tree_attr(2), Linux 6.15.
 const SYS_OPEN_TREE_ATTR: libc::c_long = 467;
 
@@ -131,6 +142,7 @@ pub(super) fn filter(confinement: &Confinement) -> Filter {
     };
     #[cfg(target_arch = "x86_64")]
     table.refused.extend(REFUSED_ON_X86);
+    modes(&mut table);
     sockets(confinement, &mut table);
     if confinement.tier == Tier::Reduced {
         others(&mut table);
@@ -145,6 +157,26 @@ const REFUSED_ON_X86: &[libc::c_long] = &[
     libc::SYS_modify_ldt,
     libc::SYS_uselib,
 ];
+
+/// A file with these bits runs as its owner, or with its group, for whoever starts it: the host's. No guest can make one.
+fn modes(table: &mut Table) {
+    const OF_ANOTHER: Is = Is::AnyOf(libc::S_ISUID | libc::S_ISGID);
+    let mut calls = vec![
+        (libc::SYS_fchmod, 1),
+        (libc::SYS_fchmodat, 2),
+        (SYS_FCHMODAT2, 2),
+        (libc::SYS_mknodat, 2),
+    ];
+    #[cfg(target_arch = "x86_64")]
+    calls.extend([(libc::SYS_chmod, 1), (libc::SYS_creat, 1), (libc::SYS_mknod, 1)]);
+    let rules = calls.into_iter().map(|(call, mode)| (call, vec![vec![(mode, OF_ANOTHER)]]));
+    table.refused_if.extend(rules);
+    // The mode counts only where a file is made.
+    const MAKES: Is = Is::AnyOf((libc::O_CREAT | libc::O_TMPFILE & !libc::O_DIRECTORY) as u32);
+    table.refused_if.push((libc::SYS_openat, vec![vec![(2, MAKES), (3, OF_ANOTHER)]]));
+    #[cfg(target_arch = "x86_64")]
+    table.refused_if.push((libc::SYS_open, vec![vec![(1, MAKES), (2, OF_ANOTHER)]]));
+}
 
 /// Which sockets can be made. Pairs that are connected to each other are made by another call.
 fn sockets(confinement: &Confinement, table: &mut Table) {
@@ -217,5 +249,132 @@ fn others(table: &mut Table) {
     for (call, user) in [(libc::SYS_setpriority, libc::PRIO_USER as u32), (libc::SYS_ioprio_set, IOPRIO_WHO_USER)] {
         let rules = vec![vec![(1, Is::Not(0))], vec![(0, Is::Equal(user))]];
         table.refused_if.push((call, rules));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tier;
+
+    /// Runs a filter as the kernel does and gives its answer.
+    fn run(Filter(program): &Filter, number: libc::c_long, arguments: [u64; 6]) -> u32 {
+        let mut data = vec![number as u32, linux_raw_sys::ptrace::AUDIT_ARCH_X86_64, 0, 0];
+        for argument in arguments {
+            data.extend([argument as u32, (argument >> 32) as u32]);
+        }
+        let (mut accumulator, mut next) = (0, 0);
+        loop {
+            let libc::sock_filter { code, jt, jf, k } = program[next];
+            next += 1;
+            let mut branch = |holds| next += usize::from(if holds { jt } else { jf });
+            match u32::from(code) {
+                0x20 => accumulator = data[k as usize / 4],
+                0x54 => accumulator &= k,
+                0x15 => branch(accumulator == k),
+                0x35 => branch(accumulator >= k),
+                0x45 => branch(accumulator & k != 0),
+                0x06 => return k,
+                other => panic!("no instruction of ours: {other:#x}"),
+            }
+        }
+    }
+
+    const ALLOWED: u32 = libc::SECCOMP_RET_ALLOW;
+    const REFUSED_AS: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    const UNKNOWN_AS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+
+    fn confinements() -> Vec<Confinement> {
+        let mut all = Vec::new();
+        for tier in [Tier::Full, Tier::Reduced] {
+            for network in [Network::None, Network::Host, Network::Connect(vec![443])] {
+                for unix_sockets in [false, true] {
+                    let mut confinement = Confinement::new(tier);
+                    confinement.network = network.clone();
+                    confinement.unix_sockets = unix_sockets;
+                    all.push(confinement);
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn every_call_gets_the_answer_that_the_lists_say() {
+        for confinement in confinements() {
+            let filter = filter(&confinement);
+            let Filter(program) = &filter;
+            // A jump reaches 255 instructions.
+            assert!(program.len() < 256, "{} instructions", program.len());
+            for number in 0..=i64::from(NEWEST) {
+                // With no bit set nothing is asked for that arguments decide on, but the kind of a socket.
+                let answer = run(&filter, number, [0; 6]);
+                if number == libc::SYS_socket {
+                    assert_eq!(answer, REFUSED_AS);
+                } else if UNKNOWN.contains(&number) {
+                    assert_eq!(answer, UNKNOWN_AS, "{number}");
+                } else if REFUSED.contains(&number) || REFUSED_ON_X86.contains(&number) {
+                    assert_eq!(answer, REFUSED_AS, "{number}");
+                } else if confinement.tier == Tier::Full && confinement.network == Network::None {
+                    assert_eq!(answer, ALLOWED, "{number}");
+                }
+            }
+            for number in [i64::from(NEWEST) + 1, 0x4000_0000, 0x4000_0200, i64::from(u32::MAX)] {
+                assert_eq!(run(&filter, number, [0; 6]), UNKNOWN_AS, "{number}");
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn arguments_decide_where_they_have_to() {
+        let full = filter(&Confinement::new(Tier::Full));
+        let of = |number, first, second, third, fourth| run(&full, number, [first, second, third, fourth, 0, 0]);
+        assert_eq!(of(libc::SYS_clone, libc::SIGCHLD as u64, 0, 0, 0), ALLOWED);
+        assert_eq!(of(libc::SYS_clone, libc::CLONE_NEWUSER as u64, 0, 0, 0), REFUSED_AS);
+        assert_eq!(of(libc::SYS_ioctl, 0, TIOCSTI.into(), 0, 0), REFUSED_AS);
+        // The upper half is not looked at by the kernel either.
+        assert_eq!(of(libc::SYS_ioctl, 0, u64::from(TIOCSTI) | 1 << 32, 0, 0), REFUSED_AS);
+        assert_eq!(of(libc::SYS_ioctl, 0, libc::TCGETS, 0, 0), ALLOWED);
+        assert_eq!(of(libc::SYS_chmod, 0, 0o755, 0, 0), ALLOWED);
+        assert_eq!(of(libc::SYS_chmod, 0, 0o4755, 0, 0), REFUSED_AS);
+        let garbage = 0o7777;
+        assert_eq!(of(libc::SYS_openat, 0, 0, libc::O_DIRECTORY as u64, garbage), ALLOWED);
+        assert_eq!(of(libc::SYS_openat, 0, 0, libc::O_CREAT as u64, garbage), REFUSED_AS);
+        assert_eq!(of(libc::SYS_openat, 0, 0, libc::O_TMPFILE as u64, garbage), REFUSED_AS);
+        assert_eq!(of(libc::SYS_openat, 0, 0, libc::O_CREAT as u64, 0o644), ALLOWED);
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn sockets_are_those_of_the_network() {
+        let answer = |network: Network, unix_sockets, tier, family: i32, kind: i32, protocol: u64| {
+            let mut confinement = Confinement::new(tier);
+            confinement.network = network;
+            confinement.unix_sockets = unix_sockets;
+            run(
+                &filter(&confinement),
+                libc::SYS_socket,
+                [family as u64, kind as u64, protocol, 0, 0, 0],
+            )
+        };
+        let stream = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
+        let datagram = libc::SOCK_DGRAM;
+        let connect = || Network::Connect(vec![443]);
+        assert_eq!(answer(Network::None, false, Tier::Full, libc::AF_INET, stream, 0), ALLOWED);
+        assert_eq!(answer(Network::None, false, Tier::Full, libc::AF_INET6, datagram, 0), ALLOWED);
+        assert_eq!(answer(Network::None, false, Tier::Full, libc::AF_UNIX, stream, 0), REFUSED_AS);
+        assert_eq!(answer(Network::None, true, Tier::Full, libc::AF_UNIX, stream, 0), ALLOWED);
+        assert_eq!(answer(Network::Host, true, Tier::Full, libc::AF_NETLINK, datagram, 0), REFUSED_AS);
+        assert_eq!(answer(Network::Host, true, Tier::Full, libc::AF_VSOCK, stream, 0), REFUSED_AS);
+        assert_eq!(answer(Network::Host, false, Tier::Full, libc::AF_INET, stream, 262), REFUSED_AS);
+        assert_eq!(answer(Network::Host, false, Tier::Full, libc::AF_INET, libc::SOCK_RAW, 1), REFUSED_AS);
+        assert_eq!(answer(Network::None, false, Tier::Reduced, libc::AF_INET, stream, 0), REFUSED_AS);
+        assert_eq!(answer(Network::None, true, Tier::Reduced, libc::AF_INET, stream, 0), REFUSED_AS);
+        assert_eq!(answer(Network::None, true, Tier::Reduced, libc::AF_UNIX, stream, 0), ALLOWED);
+        assert_eq!(answer(connect(), false, Tier::Reduced, libc::AF_INET, stream, 6), ALLOWED);
+        assert_eq!(answer(connect(), false, Tier::Reduced, libc::AF_INET, stream, 132), REFUSED_AS);
+        assert_eq!(answer(connect(), false, Tier::Full, libc::AF_INET, datagram, 0), REFUSED_AS);
     }
 }
