@@ -48,8 +48,8 @@ struct Inside {
     tmp_options: CString,
     /// What is shown below `/tmp`.
     below_tmp: Vec<plan::BelowTmp>,
-    /// Whether the host is root, whose files are then the child's own as well.
-    is_root: bool,
+    /// Files of `/proc` that are covered.
+    covered: Vec<CString>,
 }
 
 impl Profile {
@@ -111,7 +111,7 @@ impl Inside {
             has_proc,
             tmp_options: plan.tmp_options,
             below_tmp: plan.below_tmp,
-            is_root: plan.is_root,
+            covered: plan.covered,
         })
     }
 }

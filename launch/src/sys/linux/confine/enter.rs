@@ -30,21 +30,6 @@ use super::super::wait;
 use super::{Inside, Profile, kernel};
 use crate::Stage;
 
-/// What a root host's child could read by its user alone, without a capability, of what concerns the whole machine.
-const OF_THE_MACHINE: &[&CStr] = &[
-    c"/proc/kcore",
-    c"/proc/key-users",
-    c"/proc/keys",
-    c"/proc/kpagecgroup",
-    c"/proc/kpagecount",
-    c"/proc/kpageflags",
-    c"/proc/sched_debug",
-    c"/proc/slabinfo",
-    c"/proc/sysrq-trigger",
-    c"/proc/timer_list",
-    c"/proc/vmallocinfo",
-];
-
 /// What the processes of a start share.
 struct Entry<'a> {
     profile: &'a Profile,
@@ -296,9 +281,7 @@ fn make_own_files(inside: &Inside) -> Result<(), SystemErrno> {
     if inside.has_proc {
         // Read-only: what belongs to root there belongs to a root host's child as well.
         mount(c"proc", c"/proc", c"proc", flags | MountFlags::NOEXEC | MountFlags::RDONLY, None)?;
-        if inside.is_root {
-            OF_THE_MACHINE.iter().try_for_each(|file| cover(file))?;
-        }
+        inside.covered.iter().try_for_each(|file| mount_bind(c"/dev/null", file.as_c_str()))?;
     }
     if inside.tmp_options.is_empty() {
         return Ok(());
@@ -325,13 +308,6 @@ fn make_own_files(inside: &Inside) -> Result<(), SystemErrno> {
     Ok(())
 }
 
-fn cover(file: &CStr) -> Result<(), SystemErrno> {
-    match mount_bind(c"/dev/null", file) {
-        Err(SystemErrno::NOENT) => Ok(()),
-        result => result,
-    }
-}
-
 /// Creates the first process of the pid namespace, and the child as the second. Neither is waited for.
 fn start_both(entry: &mut Entry<'_>) -> Result<(), Failure> {
     let (waits, starts) = pipe_with(PipeFlags::CLOEXEC).at(Stage::FirstProcess)?;
@@ -353,7 +329,9 @@ fn start_both(entry: &mut Entry<'_>) -> Result<(), Failure> {
 fn start_child(entry: &mut Entry<'_>) -> Result<(), Failure> {
     let (child, argument) = (entry.child, entry.argument);
     // SAFETY: `child` and `argument` are fit for this, as the caller of `start` vouches, who waits.
-    entry.child_pid = unsafe { entry.second.start(child, libc::CLONE_PARENT, argument) }.at(Stage::Clone)?;
+    // The gate has nothing more to do before the child has executed its program, and gives it its processor.
+    let flags = libc::CLONE_PARENT | libc::CLONE_VFORK;
+    entry.child_pid = unsafe { entry.second.start(child, flags, argument) }.at(Stage::Clone)?;
     Ok(())
 }
 
@@ -398,7 +376,6 @@ fn become_first(profile: &Profile, watched: RawFd, arguments: &[*const c_char]) 
     let prepared = || {
         kernel::set_no_new_privileges()?;
         kernel::clear_capabilities()?;
-        raw::setsid()?;
         // The kernel collects the orphans of the tree by itself, then. All signals stay blocked.
         raw::ignore_signal(libc::SIGCHLD)?;
         let program = lift(profile.init.as_raw_fd())?;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::{CString, OsStr};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use linux_raw_sys::general::{MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY};
@@ -19,11 +20,7 @@ pub(super) const PROGRAMS: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32"
 /// (`/etc/ssl/private`) are not among it.
 pub(super) const CONFIGURATION: &[&str] = &[
     "/etc/alternatives",
-    "/etc/ca-certificates",
-    "/etc/ca-certificates.conf",
     "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
     "/etc/locale.alias",
     "/etc/locale.conf",
     "/etc/localtime",
@@ -78,8 +75,8 @@ pub(super) struct Plan {
     /// The options of the child's own `/tmp`. Empty where one of its directories has that name.
     pub(super) tmp_options: CString,
     pub(super) below_tmp: Vec<BelowTmp>,
-    /// Whether the host is root.
-    pub(super) is_root: bool,
+    /// What a child of this host could read in `/proc` by its user alone, and is not to: see [`of_the_machine`].
+    pub(super) covered: Vec<CString>,
 }
 
 /// One step. Paths are relative to the new root.
@@ -138,7 +135,7 @@ pub(super) fn plan(confinement: &Confinement) -> Result<Plan, ConfineError> {
         steps: root.steps,
         tmp_options: string(tmp_options)?,
         below_tmp,
-        is_root: uid == 0,
+        covered: if uid == 0 { of_the_machine()? } else { Vec::new() },
     })
 }
 
@@ -204,11 +201,12 @@ impl<'a> Root<'a> {
             "childproof:x:{uid}:{gid}:childproof:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
         );
         let group = format!("childproof:x:{gid}:\nnogroup:x:65534:\n");
-        self.make_file(Path::new("/etc/passwd"), passwd)?;
-        self.make_file(Path::new("/etc/group"), group)?;
+        self.make_file(Path::new("/etc/passwd"), passwd.into_bytes())?;
+        self.make_file(Path::new("/etc/group"), group.into_bytes())?;
         if self.confinement.network == Network::None {
-            self.make_file(Path::new("/etc/hosts"), "127.0.0.1 localhost\n::1 localhost\n".to_owned())?;
-            self.make_file(Path::new("/etc/nsswitch.conf"), "passwd: files\ngroup: files\nhosts: files\n".to_owned())?;
+            self.make_file(Path::new("/etc/hosts"), b"127.0.0.1 localhost\n::1 localhost\n".to_vec())?;
+            let services = b"passwd: files\ngroup: files\nhosts: files\n".to_vec();
+            self.make_file(Path::new("/etc/nsswitch.conf"), services)?;
         }
         Ok(())
     }
@@ -269,6 +267,11 @@ impl<'a> Root<'a> {
             return Ok(());
         }
         match fs::symlink_metadata(path) {
+            // Every mount costs every child, so what is small is copied.
+            Ok(metadata) if metadata.is_file() && metadata.len() <= COPIED => {
+                let content = fs::read(path).map_err(|error| unreadable(path, &error))?;
+                self.make_file(path, content)
+            }
             Ok(metadata) if metadata.is_symlink() => match fs::read_link(path) {
                 Ok(target) => self.make_link(path, &target),
                 Err(error) => Err(unreadable(path, &error)),
@@ -281,7 +284,7 @@ impl<'a> Root<'a> {
     fn show(&mut self, source: Source, target: &Path, is_file: bool, attributes: u64) -> Result<(), ConfineError> {
         if is_file && !self.is_below_shown(target) {
             if !self.made.contains(target) {
-                self.make_file(target, String::new())?;
+                self.make_file(target, Vec::new())?;
             }
         } else {
             self.make_directory(target)?;
@@ -328,12 +331,12 @@ impl<'a> Root<'a> {
         Ok(())
     }
 
-    fn make_file(&mut self, path: &Path, content: String) -> Result<(), ConfineError> {
+    fn make_file(&mut self, path: &Path, content: Vec<u8>) -> Result<(), ConfineError> {
         if let Some(parent) = path.parent() {
             self.make_directory(parent)?;
         }
         if self.made.insert(path.to_owned()) {
-            self.steps.push(Step::File(relative(path)?, content.into_bytes()));
+            self.steps.push(Step::File(relative(path)?, content));
         }
         Ok(())
     }
@@ -364,9 +367,28 @@ impl<'a> Root<'a> {
     }
 }
 
+/// Files up to this size, in bytes, are copied.
+const COPIED: u64 = 1 << 20;
+
 const WRITABLE: u64 = (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV) as u64;
 const READ_ONLY: u64 = WRITABLE | MOUNT_ATTR_RDONLY as u64;
 const DEVICE: u64 = (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC) as u64;
+
+/// What only root may read in `/proc`, about the whole machine: a root host's child is not root to itself, and the kernel
+/// takes it for the owner all the same. What takes a capability besides is left as it is.
+fn of_the_machine() -> Result<Vec<CString>, ConfineError> {
+    const TAKES_A_CAPABILITY: &[&str] = &["kcore", "kmsg"];
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Ok(Vec::new());
+    };
+    let is_for_root = |entry: &fs::DirEntry| {
+        let metadata = entry.metadata();
+        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o444 == 0o400)
+            && !TAKES_A_CAPABILITY.iter().any(|name| entry.file_name() == *name)
+    };
+    let entries = entries.filter_map(Result::ok).filter(is_for_root);
+    entries.map(|entry| c_path(&entry.path())).collect()
+}
 
 fn may_hold_a_directory(target: &Path) -> bool {
     let is_plain = target.is_absolute()
