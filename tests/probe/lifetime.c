@@ -1,0 +1,78 @@
+/* A descendant that does what it can to outlive the process that it came from. */
+#define _GNU_SOURCE
+#include "probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Holds the lock for as long as it lives, and nothing else that anybody could wait for. */
+static _Noreturn void outlive(const char *path, int report)
+{
+	setsid();
+	prctl(PR_SET_PDEATHSIG, 0);
+	for (int signal = 1; signal <= SIGRTMAX; signal++)
+		sigaction(signal, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+	int lock = open(path, O_RDWR);
+	int result = lock < 0 || flock(lock, LOCK_EX | LOCK_NB) ? -errno : getpid();
+	for (int stream = 0; stream < 3; stream++)
+		close(stream);
+	if (write(report, &result, sizeof result) != sizeof result || result < 0)
+		_exit(1);
+	close(report);
+	for (;;)
+		pause();
+}
+
+static int start(const char *path)
+{
+	int report[2];
+	if (pipe2(report, O_CLOEXEC))
+		return misused("no pipe");
+	pid_t child = fork();
+	if (child == 0) {
+		setsid();
+		prctl(PR_SET_PDEATHSIG, 0);
+		close(report[0]);
+		pid_t descendant = fork();
+		if (descendant == 0)
+			outlive(path, report[1]);
+		_exit(descendant < 0);
+	}
+	close(report[1]);
+	int status, result;
+	if (child < 0 || waitpid(child, &status, 0) != child || status ||
+	    read(report[0], &result, sizeof result) != sizeof result)
+		return misused("the descendant could not be started");
+	close(report[0]);
+	if (result < 0)
+		return misused("the descendant could not take the lock");
+	printf("held %d\n", result);
+	fflush(stdout);
+	return DID;
+}
+
+static int stay(char **a)
+{
+	int result = start(a[0]);
+	while (result == DID)
+		pause();
+	return result;
+}
+
+static int leave(char **a)
+{
+	return start(a[0]);
+}
+
+const struct attempt lifetime_attempts[] = {
+	{"linger-and-stay", 1, stay, "leaves a descendant that holds the lock PATH, and stays"},
+	{"linger-and-leave", 1, leave, "leaves a descendant that holds the lock PATH, and exits"},
+	{0},
+};
