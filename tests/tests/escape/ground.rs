@@ -48,9 +48,10 @@ impl Ground {
         for path in [ground.0.join("bin"), ground.probe()] {
             fs::set_permissions(path, Permissions::from_mode(0o755)).expect("it is ours");
         }
-        let lock = ground.lock();
-        fs::write(&lock, "").expect("a file");
-        open_to_all(&lock);
+        for lock in [ground.lock(), ground.leash()] {
+            fs::write(&lock, "").expect("a file");
+            open_to_all(&lock);
+        }
         ground
     }
 
@@ -90,6 +91,11 @@ impl Ground {
     /// The file whose lock says that a descendant is alive, as the host knows it.
     pub(crate) fn lock(&self) -> PathBuf {
         self.0.join("data/lock")
+    }
+
+    /// The file whose lock keeps a descendant alive.
+    pub(crate) fn leash(&self) -> PathBuf {
+        self.0.join("data/leash")
     }
 
     /// The name under which a process of the tier knows a granted directory: `data` or `ro`.

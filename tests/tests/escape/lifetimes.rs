@@ -1,7 +1,8 @@
 //! The table of lifetimes: a descendant that left its session, was forked twice, cleared the signal for its parent's death
 //! and ignores all others does not outlive what is ended.
 //!
-//! It holds the lock of a file, which tells the host that it is alive, and that it no longer is: nothing is timed.
+//! It holds the lock of a file, which tells the host that it is alive, and that it no longer is: nothing is timed. A second
+//! lock is its leash: the test holds that, and a descendant that outlives all else ends when the test lets go.
 
 use std::env;
 use std::fs::File;
@@ -14,7 +15,6 @@ use std::time::Duration;
 use childproof_host::process::{Process, SpawnRequest, Stdout};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -85,23 +85,24 @@ fn check(name: &str, end: End, tier: Tier, user: User) {
         if let Some(base) = env::var_os(VICTIM) {
             return be_killed(Ground::at(PathBuf::from(base)), Tier::of_argument());
         }
-        let (base, ground) = ground(host);
-        let descendant = outlived(&test, &ground, end, Tier::None).expect("no tier is always there");
+        let (_base, ground) = ground(host);
+        let leash = leash(&ground);
+        outlive(&test, &ground, end, Tier::None).expect("no tier is always there");
         assert!(
             is_held(&ground),
-            "unconfined, the descendant dies too: the probe proves nothing"
+            "unconfined, the descendant ends too: the probe proves nothing"
         );
-        kill_process(descendant, Signal::KILL).expect("it is alive, so the number is its own");
-        assert!(is_released(&ground), "the descendant cannot be killed");
+        std::mem::drop(leash);
+        assert!(is_released(&ground), "the descendant does not end by itself");
 
-        match outlived(&test, &ground, end, tier) {
-            Ok(_) => assert!(
+        let _leash = self::leash(&ground);
+        match outlive(&test, &ground, end, tier) {
+            Ok(()) => assert!(
                 is_released(&ground),
                 "a descendant outlives {end:?} in the tier {tier:?}"
             ),
             Err(why) => user::skipped(&test, &why),
         }
-        std::mem::drop(base);
     });
 }
 
@@ -111,17 +112,24 @@ fn ground(host: &Host) -> (TempDir, Ground) {
     (base, ground)
 }
 
-/// Lets a descendant take the lock and makes `end` happen. Answers the descendant's number as the probe knows it.
-fn outlived(test: &str, ground: &Ground, end: End, tier: Tier) -> Result<Pid, String> {
+/// What keeps a descendant from ending by itself, as long as it is open.
+fn leash(ground: &Ground) -> File {
+    let leash = File::open(ground.leash()).expect("it is there");
+    flock(&leash, FlockOperation::LockExclusive).expect("a lock");
+    leash
+}
+
+/// Lets a descendant take the lock, and makes `end` happen. `Err` says why the machine does not have the tier.
+fn outlive(test: &str, ground: &Ground, end: End, tier: Tier) -> Result<(), String> {
     if let End::Host = end {
-        return outlived_host(test, ground, tier);
+        return outlive_host(test, ground, tier);
     }
     let attempt = match end {
         End::Exit => "linger-and-leave",
         End::Kill | End::Drop | End::Host => "linger-and-stay",
     };
     let runtime = runtime();
-    let (process, descendant) = runtime.block_on(linger(ground, attempt, tier))?;
+    let process = runtime.block_on(linger(ground, attempt, tier))?;
     runtime.block_on(async {
         match end {
             End::Kill => process.kill().expect("it can be killed"),
@@ -130,7 +138,7 @@ fn outlived(test: &str, ground: &Ground, end: End, tier: Tier) -> Result<Pid, St
         }
         process.wait().await.expect("the status is the host's own");
     });
-    Ok(descendant)
+    Ok(())
 }
 
 fn runtime() -> Runtime {
@@ -139,38 +147,36 @@ fn runtime() -> Runtime {
 }
 
 /// Starts the probe and waits until its descendant holds the lock.
-async fn linger(ground: &Ground, attempt: &str, tier: Tier) -> Result<(Process, Pid), String> {
+async fn linger(ground: &Ground, attempt: &str, tier: Tier) -> Result<Process, String> {
     let context = tier::context(ground, None, tier)?;
     let mut request = SpawnRequest::new(PROBE);
-    let lock = ground.granted(tier, "data").join("lock");
-    request.args = vec![attempt.to_owned(), lock.display().to_string()];
+    let locks = ["lock", "leash"].map(|name| ground.granted(tier, "data").join(name).display().to_string());
+    request.args = std::iter::once(attempt.to_owned()).chain(locks).collect();
     request.stdout = Stdout::Piped;
     let process = context
         .spawn(&request)
         .unwrap_or_else(|error| panic!("{attempt}: {error}"));
     let stdout = process.take_stdout().expect("it is piped");
     let mut printed = Vec::new();
-    let descendant = loop {
+    while !has_it(&printed) {
         stdout.readable().await.expect("the runtime is there");
         let end = matches!(stdout.try_read(&mut printed, 4096), Ok(0));
-        let said = String::from_utf8_lossy(&printed).into_owned();
-        if let Some(descendant) = held(&said) {
-            break descendant;
-        }
-        assert!(!end, "the probe does not linger: {said:?}");
-    };
-    Ok((process, descendant))
+        assert!(
+            !end,
+            "the probe does not linger: {:?}",
+            String::from_utf8_lossy(&printed)
+        );
+    }
+    Ok(process)
 }
 
-/// The number that the probe says holds the lock, once it has said so.
-fn held(said: &str) -> Option<Pid> {
-    let (_, rest) = said.split_once("held ")?;
-    let (number, _) = rest.split_once('\n')?;
-    Pid::from_raw(number.parse().ok()?)
+/// Whether it was said that a descendant holds the lock. The test harness may have printed before.
+fn has_it(said: &[u8]) -> bool {
+    String::from_utf8_lossy(said).contains("held\n")
 }
 
 /// The same, in a host of its own that is killed once the lock is held.
-fn outlived_host(test: &str, ground: &Ground, tier: Tier) -> Result<Pid, String> {
+fn outlive_host(test: &str, ground: &Ground, tier: Tier) -> Result<(), String> {
     // Whether there is such a tier is known without it.
     tier::context(ground, None, tier)?;
     let mut command = user::again(test);
@@ -182,31 +188,26 @@ fn outlived_host(test: &str, ground: &Ground, tier: Tier) -> Result<Pid, String>
         .spawn()
         .expect("a host");
     let mut stdout = host.stdout.take().expect("it is piped");
-    let mut said = String::new();
-    let descendant = loop {
+    let mut said = Vec::new();
+    while !has_it(&said) {
         let mut bytes = [0; 4096];
         let length = stdout.read(&mut bytes).expect("a pipe can be read");
-        said.push_str(&String::from_utf8_lossy(&bytes[..length]));
-        if let Some(descendant) = held(&said) {
-            break descendant;
-        }
-        assert!(length > 0, "the host ended: {said}");
-    };
+        assert!(length > 0, "the host ended: {:?}", String::from_utf8_lossy(&said));
+        said.extend(&bytes[..length]);
+    }
     host.kill().expect("it is ours");
     host.wait().expect("it is ours");
-    Ok(descendant)
+    Ok(())
 }
 
 /// Is a host that waits for a process that stays.
 fn be_killed(ground: Ground, tier: Tier) {
     runtime().block_on(async {
-        let (process, descendant) = linger(&ground, "linger-and-stay", tier)
+        let process = linger(&ground, "linger-and-stay", tier)
             .await
             .expect("it was asked for before");
         let mut stdout = std::io::stdout();
-        writeln!(stdout, "held {}", descendant.as_raw_nonzero())
-            .and_then(|()| stdout.flush())
-            .expect("a pipe");
+        writeln!(stdout, "held").and_then(|()| stdout.flush()).expect("a pipe");
         process.wait().await.expect("the status is the host's own");
     });
 }
