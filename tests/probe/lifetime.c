@@ -62,9 +62,9 @@ static int start(char **a)
 
 static int stay(char **a)
 {
-	int leash = open(a[1], O_RDWR);
 	int result = start(a);
-	if (result == DID && flock(leash, LOCK_EX))
+	/* Opened only now: the descendant would hold on to a leash that it inherits. */
+	if (result == DID && flock(open(a[1], O_RDWR), LOCK_EX))
 		return misused("there is no leash");
 	return result;
 }
