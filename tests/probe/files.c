@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,14 +237,45 @@ static int make_device(char **a)
 	return outcome(mknod(a[0], S_IFCHR | 0600, makedev(1, 3)));
 }
 
+/* Creates a program with its owner's rights, in the way that is asked for. */
 static int plant_setuid(char **a)
 {
-	int fd = open(a[0], O_WRONLY | O_CREAT | O_EXCL, 0755);
-	if (fd < 0)
-		return errno;
-	/* Some kernels and filters leave the bit out without a word. */
+	const char *path = a[0], *way = a[1];
+	const mode_t mode = S_ISUID | 0755;
+	struct open_how how = {.flags = O_WRONLY | O_CREAT | O_EXCL, .mode = mode};
+	/* It is newer than the headers of many systems, and the same everywhere. */
+	const long fchmodat2_number = 452;
+	umask(0);
+	if (!strcmp(way, "open")) {
+		if (open(path, O_WRONLY | O_CREAT | O_EXCL, mode) < 0)
+			return errno;
+	} else if (!strcmp(way, "openat2")) {
+		if (syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how) < 0)
+			return errno;
+	} else if (!strcmp(way, "mknod")) {
+		if (mknod(path, S_IFREG | mode, 0))
+			return errno;
+	} else {
+		int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0755);
+		if (fd < 0)
+			return misused("a plain file cannot be created");
+		long answer;
+		if (!strcmp(way, "chmod"))
+			answer = chmod(path, mode);
+		else if (!strcmp(way, "fchmod"))
+			answer = fchmod(fd, mode);
+		else if (!strcmp(way, "fchmodat"))
+			answer = syscall(SYS_fchmodat, AT_FDCWD, path, mode);
+		else if (!strcmp(way, "fchmodat2"))
+			answer = syscall(fchmodat2_number, AT_FDCWD, path, mode, 0);
+		else
+			return misused("there is no such way to set the bit");
+		if (answer < 0)
+			return errno;
+	}
+	/* A filter may leave the bit out without a word. */
 	struct stat stat;
-	if (fchmod(fd, 04755) || fstat(fd, &stat))
+	if (lstat(path, &stat))
 		return errno;
 	return stat.st_mode & S_ISUID ? DID : EPERM;
 }
@@ -270,6 +302,6 @@ const struct attempt file_attempts[] = {
 	{"descriptors", 0, descriptors, "looks for descriptors that were left open"},
 	{"memfd", 3, memfd, "runs ATTEMPT with ARGUMENT from a copy in memory of the probe, which lies at PROGRAM"},
 	{"mknod", 1, make_device, "creates the device PATH"},
-	{"plant-setuid", 1, plant_setuid, "creates the set-user-ID file PATH"},
+	{"plant-setuid", 2, plant_setuid, "creates the set-user-ID file PATH in a WAY: open, openat2, mknod, chmod, fchmod, fchmodat, fchmodat2"},
 	{0},
 };

@@ -130,7 +130,14 @@ rows! {
 
     // What would serve others beside the process.
     device: ("mknod", "{data}/device").sees(Planted).control(UnconfinedRoot(RIGHTS));
-    plant_setuid: ("plant-setuid", "{data}/planted").sees(Planted);
+    setuid_by_open: ("plant-setuid", "{data}/planted open").sees(Planted);
+    setuid_by_openat2: ("plant-setuid", "{data}/planted openat2").sees(Planted);
+    setuid_by_mknod: ("plant-setuid", "{data}/planted mknod").sees(Planted);
+    setuid_by_chmod: ("plant-setuid", "{data}/planted chmod").sees(Planted);
+    setuid_by_fchmod: ("plant-setuid", "{data}/planted fchmod").sees(Planted);
+    setuid_by_fchmodat: ("plant-setuid", "{data}/planted fchmodat").sees(Planted);
+    setuid_by_fchmodat2: ("plant-setuid", "{data}/planted fchmodat2").sees(Planted)
+        .may_lack(&["ENOSYS"], "the system call is newer than the kernel");
 
     // The network.
     tcp_connect: ("tcp-connect", "{tcp}").sees(Arrival);
@@ -140,13 +147,13 @@ rows! {
         .may_lack(&["EOPNOTSUPP"], "TCP Fast Open is switched off");
     mptcp_connect: ("mptcp-connect", "{tcp}").sees(Arrival)
         .may_lack(&["EPROTONOSUPPORT", "ENOPROTOOPT", "EINVAL"], "there is no Multipath TCP");
-    udp_send: ("udp-send", "{udp}").sees(Arrival);
+    udp_send: ("udp-send", "{udp}").only_sees(Arrival);
     unix_path: ("unix-connect", "{outside}/socket").sees(Arrival);
     unix_path_through_symlink: ("unix-connect", "{data}/to-outside/socket").sees(Arrival);
     unix_abstract: ("abstract-connect", "{abstract}").sees(Arrival);
     netlink_interfaces: ("netlink-interfaces", "").may_lack(&["ENODATA"], "there is no interface but the loopback");
     netlink_sockets: ("netlink-sockets", "{tcp}").may_lack(&["ENOENT"], "the kernel does not list its sockets");
-    proc_sockets: ("proc-sockets", "{tcp}");
+    proc_sockets: ("proc-sockets", "{tcp}").reduced(Gap("a process may read about itself in /proc, and its network is the host's"));
     vsock: ("vsock", "").may_lack(&["EAFNOSUPPORT"], "there are no sockets to a hypervisor");
     packet: ("packet", "").control(UnconfinedRoot(RIGHTS)).may_lack(&["EAFNOSUPPORT"], "there are no packet sockets");
     raw: ("raw", "").control(UnconfinedRoot(RIGHTS));

@@ -66,13 +66,6 @@ impl fmt::Display for Outcome {
     }
 }
 
-impl Outcome {
-    /// Whether it got out, by its word or by what was seen.
-    pub(crate) fn escaped(&self) -> bool {
-        self.word == Word::Did || !self.outside.is_empty()
-    }
-}
-
 /// One host with all that there is to attempt.
 pub(crate) struct World<'a> {
     host: &'a Host,
