@@ -302,6 +302,6 @@ const struct attempt file_attempts[] = {
 	{"descriptors", 0, descriptors, "looks for descriptors that were left open"},
 	{"memfd", 3, memfd, "runs ATTEMPT with ARGUMENT from a copy in memory of the probe, which lies at PROGRAM"},
 	{"mknod", 1, make_device, "creates the device PATH"},
-	{"plant-setuid", 2, plant_setuid, "creates the set-user-ID file PATH in a WAY: open, openat2, mknod, chmod, fchmod, fchmodat, fchmodat2"},
+	{"plant-setuid", 2, plant_setuid, "creates the set-user-ID file PATH by the system call WAY, or changes it by that"},
 	{0},
 };
