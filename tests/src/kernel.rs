@@ -21,6 +21,20 @@ pub fn refuse_processes(errno: i32) {
     refuse(libc::SYS_clone, vec![is_process.expect("a valid rule")], errno);
 }
 
+/// From here on there are no new user namespaces, as in a container with the usual filter.
+pub fn refuse_user_namespaces() {
+    let user = libc::CLONE_NEWUSER as u64;
+    let asks_for_one = || {
+        let condition = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(user), user);
+        let rule = condition.and_then(|condition| SeccompRule::new(vec![condition]));
+        vec![rule.expect("a valid rule")]
+    };
+    refuse(libc::SYS_unshare, asks_for_one(), libc::EPERM);
+    refuse(libc::SYS_clone, asks_for_one(), libc::EPERM);
+    // Its flags lie in memory, where a filter does not see them.
+    refuse(libc::SYS_clone3, Vec::new(), libc::ENOSYS);
+}
+
 fn refuse(call: libc::c_long, rules: Vec<SeccompRule>, errno: i32) {
     let filter = SeccompFilter::new(
         [(call, rules)].into(),
