@@ -1,29 +1,33 @@
 //! Confinement: what is made once for a profile, and what each child of it goes through.
 //!
 //! A profile is built by a short-lived process (`build`) that makes the namespaces and, following a list that the host wrote
-//! (`plan`), the root; it leaves descriptors and ends. A child is started by another short-lived process (`enter`), which
-//! enters the namespaces, makes what is the child's alone, and starts the tree's first process (`init`) and the child. The
-//! child restricts itself (`landlock`, `seccomp`) as the last steps before it executes its program.
+//! (`plan`), the root; it leaves descriptors and ends. In them, children have rooms (`room`), each with a first process
+//! (`first`, whose program `init` holds). A child is started through another short-lived process (`gate`), and restricts
+//! itself (`landlock`, `seccomp`) as the last steps before it executes its program.
 
 mod build;
-mod enter;
 mod filter;
+mod first;
+mod gate;
 mod init;
 mod kernel;
 mod landlock;
 mod plan;
+mod room;
 mod seccomp;
 mod system;
 
-use std::ffi::CString;
+use std::ffi::{CString, c_int};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
-pub(super) use self::enter::{Ready, start};
+pub(super) use self::gate::start;
+pub(super) use self::room::Stay;
 use self::landlock::Rules;
 use super::raw::{self, Errno};
+use super::steps::Failure;
 use crate::{ConfineError, Confinement, Need, Network, Tier};
 
 /// What children of one profile are started with.
@@ -48,6 +52,7 @@ struct Inside {
     tmp_options: CString,
     /// What is shown below `/tmp`.
     below_tmp: Vec<plan::BelowTmp>,
+    rooms: Arc<room::Rooms>,
     /// Files of `/proc` that are covered.
     covered: Vec<CString>,
 }
@@ -73,6 +78,24 @@ impl Profile {
 
     pub(crate) fn tier(&self) -> Tier {
         self.tier
+    }
+
+    /// A place for a child, if the tier has such. All signals are blocked meanwhile.
+    pub(super) fn enter(&self) -> Result<Option<Stay>, Failure> {
+        let inside = self.inside.as_ref();
+        inside.map(|inside| inside.rooms.enter(self, inside)).transpose()
+    }
+
+    /// The kinds of namespaces that a room has.
+    fn kinds(&self) -> c_int {
+        let has_own_network = self.inside.as_ref().is_some_and(|inside| inside.namespaces.network.is_some());
+        libc::CLONE_NEWUSER
+            | libc::CLONE_NEWNS
+            | libc::CLONE_NEWPID
+            | libc::CLONE_NEWIPC
+            | libc::CLONE_NEWUTS
+            | libc::CLONE_NEWCGROUP
+            | if has_own_network { libc::CLONE_NEWNET } else { 0 }
     }
 
     /// Whether its children have a root of their own.
@@ -112,6 +135,7 @@ impl Inside {
             tmp_options: plan.tmp_options,
             below_tmp: plan.below_tmp,
             covered: plan.covered,
+            rooms: Arc::default(),
         })
     }
 }

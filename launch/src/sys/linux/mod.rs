@@ -15,7 +15,6 @@ mod sigmask;
 mod spawn;
 mod stack;
 mod steps;
-mod syscall;
 mod wait;
 
 pub(crate) use confine::Profile;

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::confine::Stay;
 use super::raw::{self, Errno};
 use super::wait::{self, Collect, Look};
 use super::{kill, number, reaper};
@@ -27,16 +28,18 @@ pub(super) enum Tree {
     Group,
     /// The same, and a process that does it when the child or the host ends, and ends itself then.
     GuardedGroup(OwnedFd),
-    /// The end of this process, the first of their pid namespace, which ends when the child or the host does.
-    Namespace(OwnedFd),
+    /// The end of the child's room, of which the first process sees to it.
+    Room(Stay),
 }
 
 impl Started {
     /// Ends and collects what is left of a process that failed before it executed its program.
     pub(super) fn abandon(self) {
         end(&self.pidfd);
-        if let Tree::GuardedGroup(first) | Tree::Namespace(first) = self.tree {
-            end(&first);
+        match self.tree {
+            Tree::Group => {}
+            Tree::GuardedGroup(guard) => end(&guard),
+            Tree::Room(stay) => stay.abandon(),
         }
     }
 }
@@ -63,6 +66,8 @@ pub(super) struct Process {
 struct State {
     end: End,
     tree: Tree,
+    /// Whether an ended process is collected when its end is found out.
+    collects: bool,
 }
 
 /// What was found out about the end of a process. It never changes back.
@@ -75,6 +80,9 @@ enum End {
 
 impl Process {
     pub(super) fn new(Started { pid, pidfd, tree }: Started) -> Process {
+        // What an ended process leaves behind is collected as soon as its end is known, where its group can be signalled
+        // without it (see `kill`), and else when the handle is dropped.
+        let collects = kill::has_group_signals(pidfd.as_fd());
         Process {
             pidfd: ManuallyDrop::new(pidfd),
             pid,
@@ -82,6 +90,7 @@ impl Process {
             state: Mutex::new(State {
                 end: End::Unknown,
                 tree,
+                collects,
             }),
         }
     }
@@ -94,22 +103,13 @@ impl Process {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What an ended process leaves behind is collected as soon as its end is known, where its group can be signalled without
-    /// it (see `kill`), and else when the handle is dropped.
-    fn collect(&self) -> Collect {
-        if kill::has_group_signals(self.pidfd()) {
-            Collect::Yes
-        } else {
-            Collect::No
-        }
-    }
-
     fn try_wait(&self) -> Result<Option<Exit>, WaitError> {
         // The lock is held while the kernel is asked: of two callers, one collects the process and the other must not find
         // it gone.
         let mut state = self.lock();
         if let End::Unknown = state.end {
-            match wait::look(self.pidfd(), self.collect(), self.host_peak) {
+            let collect = if state.collects { Collect::Yes } else { Collect::No };
+            match wait::look(self.pidfd(), collect, self.host_peak) {
                 Ok(Look::Running) => {}
                 Ok(Look::Ended(exit)) => state.end(End::Known(exit)),
                 Ok(Look::Lost) => state.end(End::Lost),
@@ -140,26 +140,28 @@ impl Process {
 
     fn kill_tree(&self) -> raw::Result<()> {
         match (&self.lock().tree, self.pidfd()) {
-            (Tree::Namespace(first), _) => match kill::process(first.as_fd(), libc::SIGKILL) {
-                Err(Errno(libc::ESRCH)) => Ok(()),
-                result => result,
-            },
+            (Tree::Room(stay), _) => stay.kill(),
             (Tree::Group | Tree::GuardedGroup(_), pidfd) => kill::group(pidfd, self.pid),
         }
     }
 }
 
 impl State {
-    /// The process has ended. What guards its tree ends by itself, and is collected then.
+    /// The process has ended. What sees to the end of its tree does that by itself; where it cannot be told that the process
+    /// was collected, its room serves nobody else.
     fn end(&mut self, end: End) {
+        let is_collected = matches!(end, End::Known(_)) && self.collects;
         self.end = end;
-        if let Tree::Namespace(first) | Tree::GuardedGroup(first) = std::mem::replace(&mut self.tree, Tree::Group) {
-            collect_or_leave_to_reaper(first);
+        match std::mem::replace(&mut self.tree, Tree::Group) {
+            Tree::Room(stay) if is_collected => stay.leave(),
+            Tree::Group | Tree::Room(_) => {}
+            Tree::GuardedGroup(guard) => leave_to_reaper(guard),
         }
     }
 }
 
-fn collect_or_leave_to_reaper(pidfd: OwnedFd) {
+/// Collects a process that is about to end, now or when it does.
+pub(super) fn leave_to_reaper(pidfd: OwnedFd) {
     if wait::look(pidfd.as_fd(), Collect::Yes, u64::MAX) == Ok(Look::Running) {
         reaper::adopt(pidfd);
     }
@@ -178,8 +180,8 @@ impl Drop for Process {
         }
         // SAFETY: nothing uses the field after this: the value is being dropped.
         let pidfd = unsafe { ManuallyDrop::take(&mut self.pidfd) };
-        collect_or_leave_to_reaper(pidfd);
-        // After the child: the first process of a pid namespace stays until every process in it is collected.
+        leave_to_reaper(pidfd);
+        // After the child: the first process of a room stays until every process in it is collected.
         self.lock().end(End::Lost);
     }
 }

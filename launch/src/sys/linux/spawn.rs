@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::classify::spawn_error;
-use super::confine::{self, Ready};
+use super::confine::{self, Stay};
 use super::process::{Child, Process, Started, Tree};
 use super::raw::{self, Errno, SignalSet};
 use super::sigmask::BlockedSignals;
@@ -215,7 +215,13 @@ fn start(command: &Command<'_>, image: &Image, number: Option<FileNumber>) -> Re
         }
         (directory, _, _) => directory.map(|directory| Directory::Open(directory.as_raw_fd())),
     };
-    let ready = Ready::default();
+    // A signal that came to the child would run the host's handler in the host's memory, so it takes none until it has set
+    // all of them to their defaults.
+    let blocked = BlockedSignals::new(SignalSet::FULL).at(Stage::Clone)?;
+    let stay = match profile {
+        Some(profile) => profile.enter()?,
+        None => None,
+    };
     let mut shared = Shared {
         plan: Plan {
             program: command.program.file().as_raw_fd(),
@@ -230,18 +236,16 @@ fn start(command: &Command<'_>, image: &Image, number: Option<FileNumber>) -> Re
                 stdio.stderr.as_raw_fd(),
             ],
             rlimits: image.rlimits.as_slice(),
-            confined: profile.map(|profile| (profile, &ready)),
+            profile,
+            control: stay.as_ref().and_then(Stay::control).map(|control| control.as_raw_fd()),
         },
         failure: None,
     };
-    // A signal that came to the child would run the host's handler in the host's memory, so it takes none until it has set
-    // all of them to their defaults.
-    let blocked = BlockedSignals::new(SignalSet::FULL).at(Stage::Clone)?;
     let for_child = (&raw mut shared).cast::<c_void>();
     // SAFETY: `child` is made to share the caller's memory, with `shared` as its only access to it, which this thread does
     // not touch before it goes on; and all signals are blocked.
     let started = match profile {
-        Some(profile) => unsafe { confine::start(profile, child, for_child, &ready) },
+        Some(profile) => unsafe { confine::start(profile, stay, child, for_child) },
         None => unsafe { start_unconfined(child, for_child) },
     };
     drop(blocked);
@@ -269,11 +273,8 @@ unsafe fn start_unconfined(
     let mut pidfd: c_int = -1;
     // No signal is asked for at the child's end: a child that does not get as far as exec is no news to the host's SIGCHLD
     // handler, and out of reach of its `waitpid(-1)`. Exec sets it to SIGCHLD.
-    let flags = libc::CLONE_VFORK | libc::CLONE_PIDFD;
-    let no_latch = std::ptr::null_mut();
-    // SAFETY: the child runs on a stack of its own, and otherwise as the caller promises; this thread is suspended until the
-    // child has left its memory.
-    let pid = unsafe { raw::clone(child, stack.top(), flags, argument, &raw mut pidfd, no_latch) }.at(Stage::Clone)?;
+    // SAFETY: as the caller promises.
+    let pid = unsafe { raw::clone(child, stack.top(), libc::CLONE_PIDFD, argument, &raw mut pidfd) }.at(Stage::Clone)?;
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it: one that did not know the flag would
     // have failed the reaper's check.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };

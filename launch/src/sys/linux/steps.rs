@@ -10,7 +10,7 @@ use std::os::fd::{IntoRawFd, RawFd};
 
 use rustix::fs::{CWD, Mode, OFlags, Stat, fstat, openat};
 
-use super::confine::{Profile, Ready};
+use super::confine::Profile;
 use super::image::Identity;
 use super::number::LAST_SIGNAL;
 use super::raw::{self, Errno, SignalSet};
@@ -33,8 +33,10 @@ pub(super) struct Plan<'a> {
     pub(super) stdio: [RawFd; 3],
     /// Which resource, its number, and the soft and hard limit.
     pub(super) rlimits: &'a [(Resource, libc::c_long, u64, u64)],
-    /// What it is to be held to, and whether that is ready.
-    pub(super) confined: Option<(&'a Profile, &'a Ready)>,
+    /// What it is to be held to.
+    pub(super) profile: Option<&'a Profile>,
+    /// Where it writes its number to, for the first process of its room.
+    pub(super) control: Option<RawFd>,
 }
 
 /// A working directory.
@@ -87,6 +89,10 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
         Some(Directory::Open(directory)) => Some(lift(directory).at(Stage::Descriptors)?),
         _ => None,
     };
+    let control = match plan.control {
+        Some(control) => Some(lift(control).at(Stage::Descriptors)?),
+        None => None,
+    };
     let [stdin, stdout, stderr] = plan.stdio;
     let stdin = lift(stdin).at(Stage::Descriptors)?;
     let stdout = lift(stdout).at(Stage::Descriptors)?;
@@ -95,10 +101,12 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
     raw::duplicate_onto(stdout, 1).at(Stage::Stdio)?;
     raw::duplicate_onto(stderr, 2).at(Stage::Stdio)?;
 
-    let (program, directory) = match plan.confined {
-        Some((profile, ready)) => {
+    if let Some(control) = control {
+        raw::write(control, &raw::own_number().to_ne_bytes()).at(Stage::FirstProcess)?;
+    }
+    let (program, directory) = match plan.profile {
+        Some(profile) => {
             profile.drop_privileges().at(Stage::Privileges)?;
-            ready.wait().at(Stage::OwnFiles)?;
             match profile.has_own_root() {
                 true => (open_inside(plan)?, open_directory(plan)?),
                 false => (program, directory),
@@ -111,7 +119,7 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
     }
     // Before the limits: where the kernel cannot do it in one call, it takes a descriptor.
     close_others().at(Stage::CloseDescriptors)?;
-    if let Some((profile, _)) = plan.confined {
+    if let Some(profile) = plan.profile {
         // Before the limits: it takes descriptors.
         profile.apply_rules().at(Stage::Landlock)?;
     }
@@ -119,7 +127,7 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
         raw::set_rlimit(number, soft, hard).at(Stage::Rlimit(resource))?;
     }
     raw::set_signal_mask(SignalSet::EMPTY).at(Stage::SignalMask)?;
-    if let Some((profile, _)) = plan.confined {
+    if let Some(profile) = plan.profile {
         profile.apply_filter().at(Stage::Seccomp)?;
     }
     // SAFETY: the pointers are as the caller promises.

@@ -144,10 +144,8 @@ unsafe fn run_process(
     flags: c_int,
     argument: *mut c_void,
 ) -> raw::Result<()> {
-    let flags = flags | libc::CLONE_VFORK | libc::CLONE_FILES;
-    let nothing = (std::ptr::null_mut(), std::ptr::null_mut());
-    // SAFETY: as the caller promises; this thread is suspended until the process has ended.
-    let pid = unsafe { raw::clone(entry, stack.top(), flags, argument, nothing.0, nothing.1) }?;
+    // SAFETY: as the caller promises.
+    let pid = unsafe { raw::clone(entry, stack.top(), flags | libc::CLONE_FILES, argument, std::ptr::null_mut()) }?;
     wait::collect_unexecuted(pid);
     Ok(())
 }

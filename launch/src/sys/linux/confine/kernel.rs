@@ -8,8 +8,7 @@ use linux_raw_sys::landlock::{
     LANDLOCK_CREATE_RULESET_VERSION, landlock_net_port_attr, landlock_path_beneath_attr, landlock_rule_type,
     landlock_ruleset_attr,
 };
-use super::super::raw::{Errno, Result};
-use super::super::syscall::call;
+use super::super::raw::{Errno, Result, check};
 
 /// What a Landlock ruleset is about.
 #[derive(Debug)]
@@ -27,8 +26,8 @@ pub(super) fn landlock_version() -> Result<u32> {
     let nothing = std::ptr::null::<landlock_ruleset_attr>();
     // SAFETY: with this flag the kernel takes null and no size, and answers a number.
     let version =
-        unsafe { call!(libc::SYS_landlock_create_ruleset, nothing, 0usize, LANDLOCK_CREATE_RULESET_VERSION) };
-    version.map(|version| version as u32)
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0usize, LANDLOCK_CREATE_RULESET_VERSION) };
+    check(version).map(|version| version as u32)
 }
 
 /// A ruleset without rules: it forbids all that it is about.
@@ -41,9 +40,9 @@ pub(super) fn landlock_ruleset(ruleset: &Ruleset) -> Result<OwnedFd> {
     let size = size_of::<landlock_ruleset_attr>();
     // SAFETY: the struct lives during the call and has the size that is passed. A kernel that knows a shorter one takes it as
     // long as what it does not know is zero.
-    let fd = unsafe { call!(libc::SYS_landlock_create_ruleset, &raw const attributes, size, 0 as c_uint) };
+    let fd = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, &raw const attributes, size, 0 as c_uint) };
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
-    fd.map(|fd| unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+    check(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
 /// Allows these rights to a file, or to all that lies below a directory.
@@ -67,13 +66,13 @@ pub(super) fn landlock_allow_port(ruleset: BorrowedFd<'_>, access: u64, port: u1
 fn add_rule(ruleset: BorrowedFd<'_>, kind: landlock_rule_type, rule: *const std::ffi::c_void) -> Result<()> {
     let ruleset = ruleset.as_raw_fd();
     // SAFETY: the two callers pass a struct of the kind they name, which lives during the call.
-    unsafe { call!(libc::SYS_landlock_add_rule, ruleset, kind as c_uint, rule, 0 as c_uint) }.map(drop)
+    check(unsafe { libc::syscall(libc::SYS_landlock_add_rule, ruleset, kind as c_uint, rule, 0 as c_uint) }).map(drop)
 }
 
 /// Restricts the calling thread to a ruleset.
 pub(super) fn landlock_restrict_self(ruleset: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: the call takes numbers and touches no memory.
-    unsafe { call!(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0 as c_uint) }.map(drop)
+    check(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0 as c_uint) }).map(drop)
 }
 
 /// Filters the calling thread's system calls.
@@ -85,7 +84,7 @@ pub(super) fn filter_system_calls(filter: &[libc::sock_filter]) -> Result<()> {
     // Without the flag, older kernels slow the process down against attacks of code that it runs on others of its own.
     let (operation, flags) = (libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW);
     // SAFETY: the program's length is that of the slice, or less; the kernel reads it during the call and writes nothing.
-    unsafe { call!(libc::SYS_seccomp, operation, flags, &raw const program) }.map(drop)
+    check(unsafe { libc::syscall(libc::SYS_seccomp, operation, flags, &raw const program) }).map(drop)
 }
 
 /// Adds attributes to a mount that a descriptor leads to, with AT_RECURSIVE to all below it.
@@ -99,20 +98,20 @@ pub(super) fn set_mount_attributes(mount: BorrowedFd<'_>, flags: u32, attributes
     let (path, size) = (c"".as_ptr(), size_of::<mount_attr>());
     // SAFETY: the path is the empty string, and the struct has the size that is passed; both live during the call.
     let result =
-        unsafe { call!(libc::SYS_mount_setattr, mount.as_raw_fd(), path, flags, &raw const attributes, size) };
-    result.map(drop)
+        unsafe { libc::syscall(libc::SYS_mount_setattr, mount.as_raw_fd(), path, flags, &raw const attributes, size) };
+    check(result).map(drop)
 }
 
 /// Makes the calling thread, and what it starts, unable to gain privileges by executing something.
 pub(super) fn set_no_new_privileges() -> Result<()> {
     // SAFETY: the call takes numbers and touches no memory.
-    unsafe { call!(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }.map(drop)
+    check(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map(drop)
 }
 
 /// Gives up the calling thread's supplementary groups.
 pub(super) fn clear_groups() -> Result<()> {
     // SAFETY: with a length of 0 the kernel does not read the list.
-    unsafe { call!(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()) }.map(drop)
+    check(unsafe { libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()) }).map(drop)
 }
 
 /// Gives up all capabilities of the calling thread, and that it could ever gain one.
@@ -120,7 +119,7 @@ pub(super) fn drop_capabilities() -> Result<()> {
     let mut capability: c_int = 0;
     loop {
         // SAFETY: the call takes numbers and touches no memory.
-        match unsafe { call!(libc::SYS_prctl, libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } {
+        match check(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }) {
             Ok(_) => capability = capability.wrapping_add(1),
             // One past the last that the kernel knows; or it was given up already that any could be gained.
             Err(Errno(libc::EINVAL | libc::EPERM)) => break,
@@ -132,19 +131,13 @@ pub(super) fn drop_capabilities() -> Result<()> {
 
 /// Gives up all capabilities of the calling thread.
 pub(super) fn clear_capabilities() -> Result<()> {
-    /// `_LINUX_CAPABILITY_VERSION_3`, which has two words of each set.
-    const VERSION: u32 = 0x2008_0522;
-    // The version, and the calling thread.
-    let header = [VERSION, 0];
-    let no_capability = [0u32; 6];
-    // SAFETY: both arrays are laid out as the kernel's structs of this version, and live during the call.
-    unsafe { call!(libc::SYS_capset, header.as_ptr(), no_capability.as_ptr()) }.map(drop)
+    set_capabilities([0; 6])
 }
 
 /// Brings the loopback interface of the calling thread's network namespace up.
 pub(super) fn bring_loopback_up() -> Result<()> {
     // SAFETY: the call takes numbers and touches no memory.
-    let socket = unsafe { call!(libc::SYS_socket, libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) }?;
+    let socket = check(unsafe { libc::syscall(libc::SYS_socket, libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
     let socket = unsafe { OwnedFd::from_raw_fd(socket as RawFd) };
     // SAFETY: it is a plain C struct, for which all zeros is a value.
@@ -154,5 +147,31 @@ pub(super) fn bring_loopback_up() -> Result<()> {
     }
     request.ifr_ifru.ifru_flags = libc::IFF_UP as i16;
     // SAFETY: the request is the struct that this call takes, and lives during it.
-    unsafe { call!(libc::SYS_ioctl, socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) }.map(drop)
+    check(unsafe { libc::syscall(libc::SYS_ioctl, socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) }).map(drop)
+}
+
+/// Leaves the calling thread `CAP_SYS_ADMIN` alone, also across an exec.
+pub(super) fn keep_mount_capability() -> Result<()> {
+    /// `CAP_SYS_ADMIN`.
+    const MOUNT: c_int = 21;
+    let only = 1u32 << MOUNT;
+    // The effective, the permitted and the inheritable set: the words for the first 32, then for the rest.
+    set_capabilities([only, only, only, 0, 0, 0])?;
+    // SAFETY: the call takes numbers and touches no memory.
+    check(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, MOUNT, 0, 0) }).map(drop)
+}
+
+fn set_capabilities(sets: [u32; 6]) -> Result<()> {
+    /// `_LINUX_CAPABILITY_VERSION_3`, which has two words of each set.
+    const VERSION: u32 = 0x2008_0522;
+    // The version, and the calling thread.
+    let header = [VERSION, 0];
+    // SAFETY: both arrays are laid out as the kernel's structs of this version, and live during the call.
+    check(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr()) }).map(drop)
+}
+
+/// Enters the namespaces of a process, of the kinds that `kinds` names.
+pub(super) fn enter_namespaces(pidfd: BorrowedFd<'_>, kinds: c_int) -> Result<()> {
+    // SAFETY: the call takes numbers and touches no memory.
+    check(unsafe { libc::syscall(libc::SYS_setns, pidfd.as_raw_fd(), kinds) }).map(drop)
 }
