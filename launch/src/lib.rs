@@ -69,6 +69,7 @@
 //!   waited for.
 #![deny(missing_docs)]
 
+mod cgroup;
 mod child;
 mod command;
 mod confine;
@@ -79,6 +80,7 @@ mod rlimit;
 mod signal;
 mod sys;
 
+pub use cgroup::{ControlGroup, ControlGroupNeed, ControlGroups, NoControlGroups, TreeLimits};
 pub use child::Child;
 pub use command::{BorrowedHandle, Command, Stdio};
 pub use confine::{ConfineError, Confinement, Directory, Need, Network, Profile, Tier};

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod closed_stdio;
+mod control_groups;
 mod descriptors;
 mod drop_collects;
 mod environment;
