@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::{
-    BorrowedHandle, Command, ConfineError, Confinement, ControlGroupNeed, Exit, Need, NoControlGroups, Signal, SignalError,
+    BorrowedHandle, Command, ConfineError, Confinement, ControlGroupNeed, Exit, Kernel, Need, NoControlGroups, Signal, SignalError,
     SpawnError, SpawnErrorKind, Stage, Tier, TreeLimits, WaitError,
 };
 
@@ -64,18 +64,34 @@ impl Child {
     }
 }
 
+fn missing() -> ConfineError {
+    ConfineError {
+        need: Need::Platform,
+        path: None,
+        errno: None,
+        help: "on this system children can only be started unconfined".to_owned(),
+    }
+}
+
+pub(crate) fn probe() -> Kernel {
+    Kernel {
+        user_namespaces: Err(missing()),
+        mount_namespaces: Err(missing()),
+        other_namespaces: Err(missing()),
+        landlock: Err(missing()),
+        seccomp: Err(missing()),
+        group_signals: false,
+        kept_status: false,
+    }
+}
+
 /// There is none.
 #[derive(Debug)]
 pub(crate) struct Profile(Infallible);
 
 impl Profile {
     pub(crate) fn build(_confinement: &Confinement) -> Result<Profile, ConfineError> {
-        Err(ConfineError {
-            need: Need::Platform,
-            path: None,
-            errno: None,
-            help: "on this system children can only be started unconfined".to_owned(),
-        })
+        Err(missing())
     }
 
     pub(crate) fn tier(&self) -> Tier {

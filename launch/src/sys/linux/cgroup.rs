@@ -36,6 +36,12 @@ pub(crate) struct ControlGroups {
 impl ControlGroups {
     pub(crate) fn find() -> Result<ControlGroups, NoControlGroups> {
         let own = hierarchy::own()?;
+        if let Some(help) = hierarchy::controllers_elsewhere() {
+            return Err(NoControlGroups {
+                help,
+                ..missing(Need::Controllers, &own.path(), None)
+            });
+        }
         let parent = own.parent();
         let error = match ControlGroups::at(&own.path()) {
             Ok(found) => return Ok(found),

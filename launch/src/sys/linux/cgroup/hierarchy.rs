@@ -116,7 +116,7 @@ pub(super) fn help(need: Need) -> String {
         Need::Mount => {
             "mount it: mount -t cgroup2 none /sys/fs/cgroup; or boot with systemd.unified_cgroup_hierarchy=1".to_owned()
         }
-        Need::Controllers => controllers(&unit),
+        Need::Controllers => format!("the group above does not hand them on; {unit}"),
         Need::Delegation | Need::Subgroup => match Path::new("/run/systemd/system").exists() {
             true => unit,
             false => {
@@ -129,8 +129,9 @@ pub(super) fn help(need: Need) -> String {
     }
 }
 
-fn controllers(unit: &str) -> String {
-    let table = fs::read_to_string("/proc/cgroups").unwrap_or_default();
+/// What to do about controllers that no group of cgroup v2 can have on this machine. None if there are none of those.
+pub(super) fn controllers_elsewhere() -> Option<String> {
+    let table = fs::read_to_string("/proc/cgroups").ok()?;
     let of = |wanted: &str| {
         let mut lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         // Name, number of its hierarchy, number of its groups, whether it is switched on.
@@ -139,22 +140,15 @@ fn controllers(unit: &str) -> String {
             _ => None,
         })
     };
-    for controller in super::CONTROLLERS {
-        match of(controller) {
-            // Since Linux 6.14 the table has those of cgroup v1 alone.
-            Some((true, _)) => {
-                return format!(
-                    "cgroup v1 has the controller {controller}: boot with systemd.unified_cgroup_hierarchy=1, or with \
-                     cgroup_no_v1=all"
-                );
-            }
-            Some((false, false)) => {
-                return format!("the controller {controller} is switched off: boot with cgroup_enable={controller}");
-            }
-            _ => {}
-        }
-    }
-    format!("the group above does not hand them on; {unit}")
+    super::CONTROLLERS.into_iter().find_map(|controller| match of(controller) {
+        Some((true, _)) => Some(format!(
+            "cgroup v1 has the controller {controller}: boot with systemd.unified_cgroup_hierarchy=1, or with cgroup_no_v1=all"
+        )),
+        Some((false, false)) => Some(format!(
+            "the controller {controller} is switched off: boot with cgroup_enable={controller}"
+        )),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
