@@ -61,7 +61,9 @@ fn text(found: &Report) -> String {
     let width = found.checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
     let mut text = match found.tier {
         Tier::Full => "The tier full works here.\n".to_owned(),
-        Tier::Reduced => "The tier full does not work here; the tier reduced does, where a policy names it.\n".to_owned(),
+        Tier::Reduced => {
+            "The tier full does not work here; the tier reduced does, where a policy names it.\n".to_owned()
+        }
         _ => "No tier works here: processes can only be run unconfined, where a policy names that.\n".to_owned(),
     };
     let mut section = None;

@@ -18,7 +18,11 @@ pub(super) fn examine(full: Option<&Profile>) -> Vec<Check> {
     let kernel = Kernel::probe();
     let mut checks = vec![
         tried("user namespaces", &kernel.user_namespaces, "one was made"),
-        tried("mount namespaces", &kernel.mount_namespaces, "one was made, and something was mounted in it"),
+        tried(
+            "mount namespaces",
+            &kernel.mount_namespaces,
+            "one was made, and something was mounted in it",
+        ),
         tried(
             "other namespaces",
             &kernel.other_namespaces,
@@ -134,10 +138,20 @@ fn proc(full: Option<&Profile>) -> Check {
         return Check::new(Section::Kernel, NAME, false, "not known: the tier full does not work");
     };
     if full.has_proc() {
-        return Check::new(Section::Kernel, NAME, true, "a child has one of its own, which shows its own processes");
+        return Check::new(
+            Section::Kernel,
+            NAME,
+            true,
+            "a child has one of its own, which shows its own processes",
+        );
     }
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let below = |line: &str| line.split(' ').nth(4).filter(|path| path.starts_with("/proc/")).map(str::to_owned);
+    let below = |line: &str| {
+        line.split(' ')
+            .nth(4)
+            .filter(|path| path.starts_with("/proc/"))
+            .map(str::to_owned)
+    };
     let covered: Vec<String> = mounts.lines().filter_map(below).collect();
     let none = "a child has none: the kernel gives it one only where the host sees all of its own";
     match covered.is_empty() {

@@ -19,12 +19,17 @@ fn control_groups(groups: &Result<ControlGroups, NoControlGroups>) -> Check {
     const NAME: &str = "control groups";
     match groups {
         Ok(groups) => {
-            let detail = format!("one with limits of memory and processes was made in {}", groups.path().display());
+            let detail = format!(
+                "one with limits of memory and processes was made in {}",
+                groups.path().display()
+            );
             Check::new(Section::Limit, NAME, true, detail)
         }
         Err(error) => {
             let text = error.to_string();
-            let detail = text.strip_suffix(error.help()).map_or(&*text, |text| text.trim_end_matches("; "));
+            let detail = text
+                .strip_suffix(error.help())
+                .map_or(&*text, |text| text.trim_end_matches("; "));
             Check::new(Section::Limit, NAME, false, detail).fix(error.help())
         }
     }
@@ -34,7 +39,12 @@ fn control_groups(groups: &Result<ControlGroups, NoControlGroups>) -> Check {
 fn memory(runtime: &Runtime, profile: Option<&Profile>, groups: &Result<ControlGroups, NoControlGroups>) -> Check {
     const NAME: &str = "memory limit";
     if groups.is_ok() {
-        return Check::new(Section::Limit, NAME, true, "for the whole tree together, by its control group");
+        return Check::new(
+            Section::Limit,
+            NAME,
+            true,
+            "for the whole tree together, by its control group",
+        );
     }
     // No program fits into this.
     let limit = Rlimit::new(Resource::AddressSpace, 64 << 10);
@@ -45,7 +55,12 @@ fn memory(runtime: &Runtime, profile: Option<&Profile>, groups: &Result<ControlG
             true,
             "for each process by itself (RLIMIT_AS, address space): a tree of several may use several times as much",
         ),
-        Ok(false) => Check::new(Section::Limit, NAME, false, "a process past its limit of address space ran on"),
+        Ok(false) => Check::new(
+            Section::Limit,
+            NAME,
+            false,
+            "a process past its limit of address space ran on",
+        ),
         Err(error) => Check::new(Section::Limit, NAME, false, format!("not tried: {error}")),
     }
 }
@@ -54,7 +69,12 @@ fn memory(runtime: &Runtime, profile: Option<&Profile>, groups: &Result<ControlG
 fn processes(runtime: &Runtime, profile: Option<&Profile>, groups: &Result<ControlGroups, NoControlGroups>) -> Check {
     const NAME: &str = "process limit";
     if groups.is_ok() {
-        return Check::new(Section::Limit, NAME, true, "for the whole tree together, by its control group");
+        return Check::new(
+            Section::Limit,
+            NAME,
+            true,
+            "for the whole tree together, by its control group",
+        );
     }
     let limit = Rlimit::new(Resource::Processes, 1);
     // It starts one process, and fails if it cannot.
@@ -67,14 +87,21 @@ fn processes(runtime: &Runtime, profile: Option<&Profile>, groups: &Result<Contr
         ),
         Ok(false) => {
             let detail = "no limit of processes holds: RLIMIT_NPROC does not bind root, and there is no control group";
-            Check::new(Section::Limit, NAME, false, detail).fix("run the host as another user than root, or in a delegated control group")
+            Check::new(Section::Limit, NAME, false, detail)
+                .fix("run the host as another user than root, or in a delegated control group")
         }
         Err(error) => Check::new(Section::Limit, NAME, false, format!("not tried: {error}")),
     }
 }
 
 /// Whether a program that runs without the limit fails with it.
-fn holds(runtime: &Runtime, profile: Option<&Profile>, name: &str, args: &[&str], limit: Rlimit) -> Result<bool, String> {
+fn holds(
+    runtime: &Runtime,
+    profile: Option<&Profile>,
+    name: &str,
+    args: &[&str],
+    limit: Rlimit,
+) -> Result<bool, String> {
     let program = find(name).ok_or_else(|| format!("there is no program `{name}` to try it with"))?;
     let run = |rlimits: &[Rlimit]| {
         let trial = Trial {
@@ -83,7 +110,9 @@ fn holds(runtime: &Runtime, profile: Option<&Profile>, name: &str, args: &[&str]
             profile,
             rlimits,
         };
-        trial.run(runtime).map(|ended| ended.termination == Termination::Exited(0))
+        trial
+            .run(runtime)
+            .map(|ended| ended.termination == Termination::Exited(0))
     };
     match run(&[]) {
         Ok(true) => Ok(!run(&[limit]).unwrap_or(false)),

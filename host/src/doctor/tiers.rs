@@ -1,8 +1,8 @@
 //! The tiers, each with a child in it that looks around.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,15 +12,15 @@ use tokio::runtime::Runtime;
 use super::trial::{Trial, end, find};
 use super::{Check, Section};
 
-/// What a shell finds. It prints its own status, as the kernel has it, and a line for each thing that it could do. It is given
-/// a file outside, the name of a file in `/tmp`, and the host's number.
+/// What a shell tries. It prints its own status, as the kernel has it, and a line for each thing that it could do; what it did to
+/// the file outside is seen from there. It is given that file, the name of a file in `/tmp`, and the host's number.
 const LOOK_AROUND: &str = r#"
 while read -r line; do echo "$line"; done < /proc/self/status
 if ( : < "$0" ); then echo can read-system; fi
 if [ -e "$1" ]; then echo can stat; fi
 if ( : < "$1" ); then echo can read; fi
-if chmod 600 "$1"; then echo can chmod; fi
-if touch -c "$1"; then echo can utimes; fi
+chmod 640 "$1"
+touch -c -t 200102030405 "$1"
 if ( : > "$2" ); then echo can use-tmp; fi
 if [ -d "/proc/$3" ]; then echo can list-processes; fi
 if ( read -r line < "/proc/$3/status" ); then echo can read-processes; fi
@@ -39,11 +39,13 @@ pub(super) struct Tiers {
 }
 
 pub(super) fn examine(runtime: &Runtime) -> Tiers {
-    let (full, of_full, _) = tier(runtime, Tier::Full);
-    let (reduced, of_reduced, found) = tier(runtime, Tier::Reduced);
+    // What fails without confinement, too, is no sign of any.
+    let control = look_around(runtime, None);
+    let (full, of_full, _) = tier(runtime, Tier::Full, &control);
+    let (reduced, of_reduced, found) = tier(runtime, Tier::Reduced, &control);
     let mut checks = vec![of_full, of_reduced];
-    if let Some(found) = found {
-        checks.extend(gaps(&found));
+    if let (Some(found), Ok(control)) = (found, &control) {
+        checks.extend(gaps(&found, control));
     }
     Tiers { full, reduced, checks }
 }
@@ -56,13 +58,28 @@ fn name(tier: Tier) -> &'static str {
 }
 
 /// The profile and what was found in it, if it holds.
-fn tier(runtime: &Runtime, tier: Tier) -> (Option<Profile>, Check, Option<Found>) {
+fn tier(runtime: &Runtime, tier: Tier, control: &Result<Found, String>) -> (Option<Profile>, Check, Option<Found>) {
     let broken = |detail: String| Check::new(Section::Tier, name(tier), false, detail);
     let profile = match Confinement::new(tier).build() {
         Ok(profile) => profile,
         Err(error) => return (None, broken(without_help(&error)).fix(error.help()), None),
     };
-    match look_around(runtime, &profile) {
+    match control {
+        Err(error) => return (None, broken(format!("not tried: unconfined, {error}")), None),
+        Ok(control) => {
+            if let Some(what) = ["read-system", "read", "write"]
+                .into_iter()
+                .find(|what| !control.can(what))
+            {
+                return (
+                    None,
+                    broken(format!("not tried: unconfined, a shell could not {what}")),
+                    None,
+                );
+            }
+        }
+    }
+    match look_around(runtime, Some(&profile)) {
         Ok(found) => match found.defect(&profile) {
             None => {
                 let check = Check::new(Section::Tier, name(tier), true, found.summary());
@@ -86,40 +103,43 @@ pub(super) fn without_help(error: &ConfineError) -> String {
 /// What a shell found in a profile.
 struct Found {
     stdout: String,
-    was_written: bool,
+    /// What it did to the file outside.
+    changes: Vec<&'static str>,
 }
 
-fn look_around(runtime: &Runtime, profile: &Profile) -> Result<Found, String> {
+fn look_around(runtime: &Runtime, profile: Option<&Profile>) -> Result<Found, String> {
     let shell = find("sh").ok_or("there is no sh in the directories of the system to try it with")?;
     let outside = Outside::new().map_err(|error| format!("no file can be made for it to look for: {error}"))?;
     let in_tmp = format!("/tmp/childproof-doctor-{}-inside", std::process::id());
-    let (this, outside_path) = (std::process::id().to_string(), outside.0.display().to_string());
+    let (this, outside_path) = (std::process::id().to_string(), outside.path.display().to_string());
     let shell_path = shell.display().to_string();
     let ended = Trial {
         program: &shell,
         args: &["-c", LOOK_AROUND, &shell_path, &outside_path, &in_tmp, &this],
-        profile: Some(profile),
+        profile,
         rlimits: &[],
     }
     .run(runtime)?;
-    if profile.tier() == Tier::Reduced {
+    if profile.is_none_or(|profile| profile.tier() == Tier::Reduced) {
         // It is the host's own, where the child could make it.
         let _ = fs::remove_file(&in_tmp);
     }
-    // The child of the full tier may have written to a file of this name in its own `/tmp`.
-    let was_written = fs::metadata(&outside.0).map_or(true, |metadata| metadata.len() > 0);
+    // In the full tier it may have made a file of this name in its own `/tmp`, which is not this one.
+    let changes = outside
+        .changes()
+        .map_err(|error| format!("what became of the file outside is not known: {error}"))?;
     match ended.termination {
         Termination::Exited(ITS_STATUS) => Ok(Found {
             stdout: ended.stdout,
-            was_written,
+            changes,
         }),
-        other => Err(format!("a shell in it, which was to exit with {ITS_STATUS}, {}", end(other))),
+        other => Err(format!("a shell, which was to exit with {ITS_STATUS}, {}", end(other))),
     }
 }
 
 impl Found {
     fn can(&self, what: &str) -> bool {
-        self.stdout.lines().any(|line| line.strip_prefix("can ") == Some(what))
+        self.changes.contains(&what) || self.stdout.lines().any(|line| line.strip_prefix("can ") == Some(what))
     }
 
     /// A field of its own `/proc/self/status`.
@@ -134,15 +154,22 @@ impl Found {
         if !self.can("read-system") {
             return Some("a shell in it cannot read its own program".to_owned());
         }
-        if self.was_written {
-            return Some("a shell in it wrote to a file that it was not given".to_owned());
-        }
         let shut: &[&str] = match profile.tier() {
-            Tier::Full => &["read", "read-processes", "stat", "chmod", "utimes", "list-processes"],
-            Tier::Reduced => &["read", "read-processes"],
+            Tier::Full => &[
+                "read",
+                "write",
+                "read-processes",
+                "stat",
+                "chmod",
+                "utimes",
+                "list-processes",
+            ],
+            Tier::Reduced => &["read", "write", "read-processes"],
         };
         if let Some(what) = shut.iter().find(|what| self.can(what)) {
-            return Some(format!("a shell in it reaches what it was not given: it can {what} outside"));
+            return Some(format!(
+                "a shell in it reaches what it was not given: it can {what} outside"
+            ));
         }
         if self.status("Name").is_none() {
             return profile.has_proc().then(|| "a shell in it cannot read /proc".to_owned());
@@ -156,7 +183,9 @@ impl Found {
             ("NoNewPrivs", "1"),
             ("Seccomp", "2"),
         ];
-        let wrong = expected.into_iter().find(|(key, value)| self.status(key) != Some(value));
+        let wrong = expected
+            .into_iter()
+            .find(|(key, value)| self.status(key) != Some(value));
         wrong.map(|(key, _)| {
             let value = self.status(key).unwrap_or("nothing");
             format!("a shell in it is not confined: its /proc/self/status says {value} for {key}")
@@ -173,46 +202,55 @@ impl Found {
 }
 
 /// What the reduced tier leaves open or takes away.
-fn gaps(found: &Found) -> Vec<Check> {
+fn gaps(found: &Found, control: &Found) -> Vec<Check> {
     const FIX: &str = "use the tier full, which has no such gap";
-    let gap = |name, is_open: bool, open: &str, shut: &str| match is_open {
-        true => Check::new(Section::Gap, name, false, open).fix(FIX),
-        false => Check::new(Section::Gap, name, true, shut),
+    let check = |name, what: &str, is_open: bool, open: &str, shut: &str| match (control.can(what), is_open) {
+        (false, _) => Check::new(
+            Section::Gap,
+            name,
+            false,
+            "not tried: a shell cannot do it unconfined either",
+        )
+        .fix(FIX),
+        (true, true) => Check::new(Section::Gap, name, false, open).fix(FIX),
+        (true, false) => Check::new(Section::Gap, name, true, shut),
     };
+    let leaves_open = |name, what: &str, open: &str, shut: &str| check(name, what, found.can(what), open, shut);
+    let takes_away = |name, what: &str, open: &str, shut: &str| check(name, what, !found.can(what), open, shut);
     vec![
-        gap(
+        leaves_open(
             "reduced: stat",
-            found.can("stat"),
+            "stat",
             "a child sees that a file outside exists, its size and its times; it cannot read it",
             "a child does not see files outside",
         ),
-        gap(
+        leaves_open(
             "reduced: chmod",
-            found.can("chmod"),
+            "chmod",
             "a child changes the mode and the extended attributes of files outside that belong to the host's user",
             "a child does not change the mode of files outside",
         ),
-        gap(
+        leaves_open(
             "reduced: utimes",
-            found.can("utimes"),
+            "utimes",
             "a child sets the times of files outside that belong to the host's user",
             "a child does not set the times of files outside",
         ),
-        gap(
+        leaves_open(
             "reduced: processes",
-            found.can("list-processes"),
+            "list-processes",
             "a child sees the numbers of the host's processes and whose they are; it cannot read, signal or trace them",
             "a child does not see the host's processes",
         ),
-        gap(
+        takes_away(
             "reduced: /tmp",
-            !found.can("use-tmp"),
+            "use-tmp",
             "a child has no /tmp: programs that need one are given a directory, and TMPDIR",
             "a child can write to /tmp",
         ),
-        gap(
+        takes_away(
             "reduced: sessions",
-            !found.can("setsid"),
+            "setsid",
             "a child cannot call setsid(2) or setpgid(2): shells have no job control, and daemons do not start",
             "a child can start a session",
         ),
@@ -228,20 +266,43 @@ fn gaps(found: &Found) -> Vec<Check> {
 }
 
 /// A file that no child was given. It is removed when dropped.
-struct Outside(PathBuf);
+struct Outside {
+    path: PathBuf,
+    before: Metadata,
+}
 
 impl Outside {
     fn new() -> io::Result<Outside> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("childproof-doctor-{}-{number}", std::process::id()));
-        File::options().write(true).create_new(true).mode(0o600).open(&path)?;
-        Ok(Outside(path))
+        // It has to be a word that a shell can be given.
+        let directory = std::env::temp_dir().into_os_string().into_string();
+        let directory = PathBuf::from(directory.unwrap_or_else(|_| "/tmp".to_owned()));
+        let path = directory.join(format!("childproof-doctor-{}-{number}", std::process::id()));
+        let file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+        Ok(Outside {
+            path,
+            before: file.metadata()?,
+        })
+    }
+
+    /// What was done to it since.
+    fn changes(&self) -> io::Result<Vec<&'static str>> {
+        let after = fs::symlink_metadata(&self.path)?;
+        let before = &self.before;
+        let changed = [
+            ("write", before.len() != after.len()),
+            ("chmod", before.mode() != after.mode()),
+            // What was written after that set the other time anew.
+            ("utimes", before.atime() > after.atime()),
+        ];
+        let changed = changed.into_iter().filter(|(_, changed)| *changed);
+        Ok(changed.map(|(what, _)| what).collect())
     }
 }
 
 impl Drop for Outside {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_file(&self.path);
     }
 }

@@ -41,7 +41,11 @@ impl Trial<'_> {
         let shown = self.program.display();
         let program = Program::open(self.program).map_err(|error| format!("{shown} cannot be opened: {error}"))?;
         let no_streams = |error: io::Error| format!("no streams can be made: {error}");
-        let null = File::options().read(true).write(true).open("/dev/null").map_err(no_streams)?;
+        let null = File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/null")
+            .map_err(no_streams)?;
         let (reader, writer) = io::pipe().map_err(no_streams)?;
         let stdio = Stdio {
             stdin: null.as_fd(),
@@ -56,7 +60,9 @@ impl Trial<'_> {
         for rlimit in self.rlimits {
             command.rlimit(*rlimit);
         }
-        let child = command.spawn().map_err(|error| format!("{shown} cannot be started: {error}"))?;
+        let child = command
+            .spawn()
+            .map_err(|error| format!("{shown} cannot be started: {error}"))?;
         let waited = runtime.block_on(async { tokio::time::timeout(PATIENCE, child.wait()).await });
         // What it leaves behind ends here, and cannot hold the pipe.
         drop(child);
@@ -67,7 +73,10 @@ impl Trial<'_> {
                 stdout: what_is_there(reader).map_err(no_streams)?,
             }),
             Ok(Err(error)) => Err(format!("the end of {shown} is not known: {error}")),
-            Err(_) => Err(format!("{shown} did not end within {} seconds, and was killed", PATIENCE.as_secs())),
+            Err(_) => Err(format!(
+                "{shown} did not end within {} seconds, and was killed",
+                PATIENCE.as_secs()
+            )),
         }
     }
 }

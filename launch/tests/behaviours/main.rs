@@ -10,6 +10,7 @@ mod environment;
 mod exit_status;
 mod failed_spawns;
 mod foreign_wait;
+mod kernel;
 mod kill_tree;
 mod program_identity;
 mod real_programs;

@@ -13,7 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{Access, AtFlags, CWD, Dir, FlockOperation, Mode, OFlags, accessat, flock, fstat, getxattr, mkdirat, openat, unlinkat};
+use rustix::fs::{
+    Access, AtFlags, CWD, Dir, FlockOperation, Mode, OFlags, accessat, flock, fstat, getxattr, mkdirat, openat,
+    unlinkat,
+};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -96,13 +99,20 @@ impl ControlGroups {
         let words = |file: &str| read(self.directory.as_fd(), file).unwrap_or_default();
         let has = |words: &str, controller: &str| words.split_whitespace().any(|word| word == controller);
         let enabled = words("cgroup.subtree_control");
-        let wanted: Vec<_> = CONTROLLERS.into_iter().filter(|controller| !has(&enabled, controller)).collect();
+        let wanted: Vec<_> = CONTROLLERS
+            .into_iter()
+            .filter(|controller| !has(&enabled, controller))
+            .collect();
         let available = words("cgroup.controllers");
         if wanted.iter().any(|controller| !has(&available, controller)) {
             return Err(missing(Need::Controllers, path, None));
         }
         for controller in wanted {
-            let enabled = write(self.directory.as_fd(), "cgroup.subtree_control", &format!("+{controller}"));
+            let enabled = write(
+                self.directory.as_fd(),
+                "cgroup.subtree_control",
+                &format!("+{controller}"),
+            );
             enabled.map_err(|errno| {
                 let need = match errno {
                     Errno::ACCESS | Errno::PERM | Errno::ROFS => Need::Delegation,
@@ -118,7 +128,9 @@ impl ControlGroups {
 
     /// Removes the groups whose hosts are gone.
     fn remove_leftovers(&self) {
-        let Ok(entries) = Dir::read_from(&self.directory) else { return };
+        let Ok(entries) = Dir::read_from(&self.directory) else {
+            return;
+        };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy();
             if is_name_of_group(&name)
@@ -171,10 +183,19 @@ impl ControlGroups {
 
     fn try_to_make(&self) -> Result<ControlGroup, Errno> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("{PREFIX}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "{PREFIX}{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         mkdirat(&self.directory, &name, Mode::from_raw_mode(0o755))?;
         let directory = Directory::lock(&self.directory, name)?;
-        match openat(&directory.file, "cgroup.procs", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+        match openat(
+            &directory.file,
+            "cgroup.procs",
+            OFlags::WRONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        ) {
             Ok(procs) => Ok(ControlGroup {
                 above: self.path.clone(),
                 directory: Some(directory),
@@ -206,7 +227,8 @@ impl ControlGroup {
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.above.join(self.directory.as_ref().map_or("", |directory| &directory.name))
+        self.above
+            .join(self.directory.as_ref().map_or("", |directory| &directory.name))
     }
 
     pub(crate) fn kill(&self) -> io::Result<()> {
@@ -315,7 +337,12 @@ fn missing(need: Need, path: &Path, errno: Option<Errno>) -> NoControlGroups {
 
 fn read(directory: BorrowedFd<'_>, file: &str) -> Result<String, Errno> {
     let mut text = String::new();
-    let mut file = File::from(openat(directory, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
+    let mut file = File::from(openat(
+        directory,
+        file,
+        OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?);
     match file.read_to_string(&mut text) {
         Ok(_) => Ok(text),
         Err(error) => Err(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
