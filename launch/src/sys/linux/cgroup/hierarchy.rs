@@ -109,7 +109,7 @@ fn unescape(field: &[u8]) -> Vec<u8> {
 pub(super) fn help(need: Need) -> String {
     let manager = if geteuid().is_root() { "--system" } else { "--user" };
     let unit = format!(
-        "start it in a group of its own: systemd-run {manager} --pty -p Delegate=yes -p DelegateSubgroup=host COMMAND, or, in a \
+        "start it in a group of its own: systemd-run {manager} --pty --same-dir -p Delegate=yes -p DelegateSubgroup=host COMMAND, or, in a \
          unit's [Service], Delegate=yes and DelegateSubgroup=host (systemd 254)"
     );
     match need {
