@@ -12,7 +12,7 @@ mod init;
 mod kernel;
 mod landlock;
 mod plan;
-mod probe;
+pub(super) mod probe;
 mod seccomp;
 mod system;
 
@@ -23,7 +23,6 @@ use std::sync::Arc;
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 pub(super) use self::enter::start;
-pub(crate) use self::probe::probe;
 use self::landlock::Rules;
 use super::raw::{self, Errno};
 use crate::{ConfineError, Confinement, Need, Network, Tier};

@@ -19,7 +19,8 @@ mod steps;
 mod wait;
 
 pub(crate) use cgroup::{ControlGroup, ControlGroups};
-pub(crate) use confine::{Profile, probe};
+pub(crate) use confine::Profile;
+pub(crate) use confine::probe::probe;
 pub(crate) use image::{Identity, is_executable, open_program};
 pub(crate) use process::Child;
 pub(crate) use spawn::spawn;
