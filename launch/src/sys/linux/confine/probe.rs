@@ -84,10 +84,10 @@ fn attempt(namespaces: c_int, what: fn() -> raw::Result<()>) -> raw::Result<Owne
     // SAFETY: the process runs on a stack of its own with `attempt` as its only access to this one's memory; this thread is
     // suspended until it has ended, and uses neither meanwhile. With CLONE_PIDFD the kernel writes one number to `pidfd`.
     let pid = unsafe { libc::clone(try_it, stack.top(), flags, argument, &raw mut pidfd) };
-    let errno = Errno::last();
+    let error = std::io::Error::last_os_error();
     drop(blocked);
     if pid == -1 {
-        return Err(errno);
+        return Err(Errno(error.raw_os_error().unwrap_or(libc::EIO)));
     }
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
