@@ -17,6 +17,7 @@ const EXAMPLES: &str = "\
 Examples:
   childproof init                                    write a policy to start from
   childproof explain --policy policy.toml -- git log ask what it says
+  childproof doctor                                  see what this machine enforces
   childproof run --policy policy.toml --dir .:ro guest.wasm";
 
 /// Runs WebAssembly components that start native programs under a policy.
@@ -49,7 +50,7 @@ impl Cli {
             Command::Run(args) => &args.sandbox,
             Command::Exec(args) => &args.sandbox,
             Command::Explain(args) => &args.sandbox,
-            Command::Init(_) | Command::Completions(_) => return Ok(()),
+            Command::Doctor(_) | Command::Init(_) | Command::Completions(_) => return Ok(()),
         };
         if sandbox.network.is_some() && sandbox.allow.is_empty() {
             let message = "--network is for the programs of --allow, and there is no --allow; for a grant of the policy \
@@ -65,6 +66,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     Exec(ExecArgs),
     Explain(ExplainArgs),
+    Doctor(DoctorArgs),
     Init(InitArgs),
     Completions(CompletionsArgs),
 }
@@ -187,6 +189,32 @@ pub(crate) struct ExplainArgs {
     pub(crate) program: ProgramArgs,
     #[command(flatten)]
     pub(crate) sandbox: SandboxArgs,
+}
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  childproof doctor
+  childproof doctor --json | jq '.checks[] | select(.ok | not)'
+  childproof doctor > /dev/null || echo 'this machine cannot confine in the tier full'
+
+The report of --json:
+  {\"tier\": T, \"checks\": [{\"section\": S, \"name\": N, \"ok\": B, \"detail\": D, \"fix\": F}, ...]}
+  T  the strictest tier that works: full, reduced or none
+  S  tier: a tier, tried with a child in it; gap: what the reduced tier leaves open or takes away, where it works;
+     kernel: what the kernel gives; limit: what limits hold by
+  N  what was tried; B  whether it is there, or the gap shut; D  what was seen; F  what would bring it, or null
+  Names and values stay as they are; more may be added.";
+
+/// Say what this machine enforces, and how to get what is missing.
+///
+/// All of it is found by trying: programs of the system are run in each tier and look around from inside, and control groups
+/// are made and removed. No policy is read.
+#[derive(Args, Debug)]
+#[command(after_long_help = format!("{DOCTOR_EXAMPLES}\n\n{}", exit::OF_DOCTOR))]
+pub(crate) struct DoctorArgs {
+    /// Print the report as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Write a commented policy to start from.

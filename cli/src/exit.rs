@@ -4,6 +4,8 @@ use childproof_host::process::Signal;
 
 /// The guest's `run` answered an error, or `explain` found that the policy refuses.
 pub(crate) const ERROR: u8 = 1;
+/// `doctor` found that the default tier does not work here.
+pub(crate) const NOT_CONFINED: u8 = 3;
 /// `--timeout` ended it.
 pub(crate) const TIMED_OUT: u8 = 124;
 /// childproof itself could not do its work.
@@ -30,6 +32,7 @@ Exit codes:
   0    success
   1    the guest failed; for explain, the policy refuses
   2    the command line is wrong
+  3    doctor: the tier full does not work on this machine
   124  --timeout ended it
   125  childproof failed: a bad policy, a bad component, a directory that is not there
   126  exec: the policy refused, or the program cannot be executed
@@ -66,6 +69,14 @@ Exit codes:
   1    refused
   2    the command line is wrong
   125  childproof failed: a bad policy, a directory that is not there";
+
+/// What `childproof doctor --help` says.
+pub(crate) const OF_DOCTOR: &str = "\
+Exit codes:
+  0    the tier full works
+  2    the command line is wrong
+  3    the tier full does not work: the report says why, and whether the tier reduced does
+  125  childproof failed: stdout cannot be written to";
 
 /// The exit code for a program that a signal ended.
 pub(crate) fn of_signal(signal: Signal) -> u8 {

@@ -5,6 +5,7 @@
 mod args;
 mod audit;
 mod component;
+mod doctor;
 mod exec;
 mod exit;
 mod explain;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Exec(args) => exec::exec(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Init(args) => init::init(&args),
         Command::Completions(args) => {
             let mut shell = Vec::new();

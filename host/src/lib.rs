@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | [`policy`] | what may be started, and how | the operating system, except to load a policy |
 //! | [`process`] | live processes, their pipes, their quotas, [`audit`] | WIT, the component model |
+//! | [`doctor`] | what the machine enforces, found by trying | policies, guests |
 //! | [`p2`] | the translation to and from WASI 0.2 | behaviour of its own |
 //!
 //! # Embedding
@@ -79,6 +80,7 @@
 
 pub mod audit;
 mod ctx;
+pub mod doctor;
 mod error;
 pub mod p2;
 pub mod policy;

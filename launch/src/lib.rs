@@ -69,21 +69,25 @@
 //!   waited for.
 #![deny(missing_docs)]
 
+mod cgroup;
 mod child;
 mod command;
 mod confine;
 mod error;
 mod exit;
+mod probe;
 mod program;
 mod rlimit;
 mod signal;
 mod sys;
 
+pub use cgroup::{ControlGroup, ControlGroupNeed, ControlGroups, NoControlGroups, TreeLimits};
 pub use child::Child;
 pub use command::{BorrowedHandle, Command, Stdio};
 pub use confine::{ConfineError, Confinement, Directory, Need, Network, Profile, Tier};
 pub use error::{Defect, Field, SignalError, SpawnError, SpawnErrorKind, Stage, WaitError};
 pub use exit::{Exit, Termination, Usage};
+pub use probe::Kernel;
 pub use program::{Program, ProgramError};
 pub use rlimit::{Resource, Rlimit};
 pub use signal::{Signal, UnknownSignal};

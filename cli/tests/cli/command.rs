@@ -71,6 +71,11 @@ impl Place {
 pub(crate) struct Ended(Output);
 
 impl Ended {
+    /// One that was run in another way.
+    pub(crate) fn of(output: Output) -> Self {
+        Self(output)
+    }
+
     pub(crate) fn stdout(&self) -> String {
         String::from_utf8(self.0.stdout.clone()).unwrap()
     }

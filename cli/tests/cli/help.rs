@@ -2,7 +2,7 @@
 
 use crate::command::Place;
 
-const COMMANDS: &[&str] = &["run", "exec", "explain", "init", "completions"];
+const COMMANDS: &[&str] = &["run", "exec", "explain", "doctor", "init", "completions"];
 
 #[test]
 fn help_says_what_each_command_is_for_and_what_its_exit_codes_mean() {
@@ -62,6 +62,7 @@ fn the_help_of_a_command_has_all_its_flags() {
     of("exec", &given);
     of("exec", &watched);
     of("explain", &given);
+    of("doctor", &["--json"]);
     of("init", &["FILE"]);
 }
 

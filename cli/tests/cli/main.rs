@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod command;
+mod doctor;
 mod exec;
 mod explain;
 mod guest;

@@ -3,10 +3,13 @@
 use std::convert::Infallible;
 use std::fs::{File, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::{Command, ConfineError, Confinement, Exit, Need, Signal, SignalError, SpawnError, SpawnErrorKind, Stage, Tier, WaitError};
+use crate::{
+    BorrowedHandle, Command, ConfineError, Confinement, ControlGroupNeed, Exit, Kernel, Need, NoControlGroups, Signal, SignalError,
+    SpawnError, SpawnErrorKind, Stage, Tier, TreeLimits, WaitError,
+};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -61,18 +64,34 @@ impl Child {
     }
 }
 
+fn missing() -> ConfineError {
+    ConfineError {
+        need: Need::Platform,
+        path: None,
+        errno: None,
+        help: "on this system children can only be started unconfined".to_owned(),
+    }
+}
+
+pub(crate) fn probe() -> Kernel {
+    Kernel {
+        user_namespaces: Err(missing()),
+        mount_namespaces: Err(missing()),
+        other_namespaces: Err(missing()),
+        landlock: Err(missing()),
+        seccomp: Err(missing()),
+        group_signals: false,
+        kept_status: false,
+    }
+}
+
 /// There is none.
 #[derive(Debug)]
 pub(crate) struct Profile(Infallible);
 
 impl Profile {
     pub(crate) fn build(_confinement: &Confinement) -> Result<Profile, ConfineError> {
-        Err(ConfineError {
-            need: Need::Platform,
-            path: None,
-            errno: None,
-            help: "on this system children can only be started unconfined".to_owned(),
-        })
+        Err(missing())
     }
 
     pub(crate) fn tier(&self) -> Tier {
@@ -80,6 +99,51 @@ impl Profile {
     }
 
     pub(crate) fn has_proc(&self) -> bool {
+        match self.0 {}
+    }
+}
+
+/// There is none.
+#[derive(Debug)]
+pub(crate) struct ControlGroups(Infallible);
+
+impl ControlGroups {
+    pub(crate) fn find() -> Result<ControlGroups, NoControlGroups> {
+        Err(NoControlGroups {
+            need: ControlGroupNeed::Platform,
+            path: None,
+            errno: None,
+            help: String::new(),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        match self.0 {}
+    }
+
+    pub(crate) fn create(&self, _limits: TreeLimits) -> io::Result<ControlGroup> {
+        match self.0 {}
+    }
+}
+
+/// There is none.
+#[derive(Debug)]
+pub(crate) struct ControlGroup(Infallible);
+
+impl ControlGroup {
+    pub(crate) fn procs(&self) -> BorrowedHandle<'_> {
+        match self.0 {}
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        match self.0 {}
+    }
+
+    pub(crate) fn kill(&self) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn oom_killed(&self) -> io::Result<bool> {
         match self.0 {}
     }
 }

@@ -3,12 +3,14 @@
 
 mod arguments;
 mod closed_stdio;
+mod control_groups;
 mod descriptors;
 mod drop_collects;
 mod environment;
 mod exit_status;
 mod failed_spawns;
 mod foreign_wait;
+mod kernel;
 mod kill_tree;
 mod program_identity;
 mod real_programs;

@@ -13,6 +13,7 @@ mod init;
 mod kernel;
 mod landlock;
 mod plan;
+pub(super) mod probe;
 mod room;
 mod seccomp;
 mod system;
