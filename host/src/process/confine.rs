@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use childproof_launch::{ConfineError, Confinement, Need, Network as LaunchNetwork, Profile, Tier};
+use childproof_launch::{ConfineError, Confinement, Need, Network as LaunchNetwork, Profile, ProgramError, Tier};
+use rustix::io::Errno;
 
 use crate::error::Error;
 use crate::policy::{LoadedGrant, LoadedPolicy, Network};
@@ -43,9 +44,26 @@ pub(crate) enum Unconfinable {
 
 impl Unconfinable {
     /// What a guest is told.
-    pub(crate) fn to_guest(&self) -> Error {
+    pub(crate) fn to_guest(&self, grant: &LoadedGrant) -> Error {
         match self {
             Self::Profile { error, is_guest_path } => {
+                match grant.program().check() {
+                    Err(ProgramError::NotFound { .. }) => return Error::ProgramNotFound,
+                    Err(ProgramError::Changed { .. }) => return Error::ProgramChanged,
+                    _ => {}
+                }
+                if error
+                    .path()
+                    .is_some_and(|path| grant.opened().iter().any(|opened| opened == path))
+                {
+                    return Error::InterpreterNotFound;
+                }
+                match error.errno().map(Errno::from_raw_os_error) {
+                    Some(Errno::AGAIN) => return Error::TooManyProcesses,
+                    Some(Errno::MFILE | Errno::NFILE) => return Error::TooManyOpenFiles,
+                    Some(Errno::NOMEM) => return Error::OutOfMemory,
+                    _ => {}
+                }
                 let place = error.path().filter(|_| *is_guest_path);
                 let place = place.map(|path| format!(" {}", path.display())).unwrap_or_default();
                 Error::Other(format!(

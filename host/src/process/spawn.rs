@@ -78,7 +78,7 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
 
     let profile = ctx.profile(&decision.grant).map_err(|error| {
         report(error.to_string());
-        error.to_guest()
+        error.to_guest(&decision.grant)
     })?;
 
     let mut streams = ctx
