@@ -127,6 +127,7 @@ if os.fork() == 0:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         os.write(1, b'up\\n')
+        os.write(2, b'ready\\n')
         while True:
             signal.pause()
     os._exit(0)

@@ -122,11 +122,12 @@ pub(crate) fn row10_usage_is_of_the_own_child(case: Case) {
 }
 
 pub(crate) fn row23_the_end_of_the_guest_kills(case: Case) {
-    let run = |how: &str| {
+    let run = |how: &str, tier: Tier| {
         let (mut output, processes) = std::io::pipe().unwrap();
         let is_the_sign =
             |event: &AuditEvent| matches!(event, AuditEvent::Ended { status, .. } if status == "exited 99");
-        let case = case.again().arg(how).processes_stdout(processes).stop_at(is_the_sign);
+        let case = case.again().tier(tier).grants(&["python3"]).arg(how);
+        let case = case.processes_stdout(processes).stop_at(is_the_sign);
         match how {
             // WASI 0.2 has no other code than this for what is no success.
             "exit" => case.exits(1),
@@ -138,11 +139,12 @@ pub(crate) fn row23_the_end_of_the_guest_kills(case: Case) {
         output.read_to_string(&mut said).unwrap();
         assert_eq!(said, "up\nup\nup\n", "{how}");
     };
-    for how in ["return", "forget", "exit", "trap", "spin"] {
-        run(how);
-    }
+    let mut ways = vec!["return", "forget", "exit", "trap", "spin"];
     // A guest that waits inside of a synchronous host has the host's thread: nobody could drop its store.
     if case.flavour() == Flavour::P2Async {
-        run("wait");
+        ways.push("wait");
+    }
+    for tier in [Tier::Full, Tier::Reduced] {
+        ways.iter().for_each(|how| run(how, tier));
     }
 }
