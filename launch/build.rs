@@ -17,10 +17,31 @@ fn main() {
     let init = Path::new(&variable("OUT_DIR")).join("init");
     let mut rustc = Command::new(variable("RUSTC"));
     rustc
-        .args(["--crate-name", "init", "--crate-type", "bin", "--edition", "2024", "--target", &variable("TARGET")])
-        .args(["-C", "opt-level=s", "-C", "panic=abort", "-C", "strip=symbols", "-C", "relocation-model=static"])
+        .args([
+            "--crate-name",
+            "init",
+            "--crate-type",
+            "bin",
+            "--edition",
+            "2024",
+            "--target",
+            &variable("TARGET"),
+        ])
+        .args([
+            "-C",
+            "opt-level=s",
+            "-C",
+            "panic=abort",
+            "-C",
+            "strip=symbols",
+            "-C",
+            "relocation-model=static",
+        ])
         .args(["-C", "target-feature=+crt-static"])
-        .args(["-C", "link-args=-nostartfiles -nostdlib -static -no-pie -Wl,--build-id=none"])
+        .args([
+            "-C",
+            "link-args=-nostartfiles -nostdlib -static -no-pie -Wl,--build-id=none",
+        ])
         .arg("-o")
         .arg(&init)
         .arg("init/init.rs");

@@ -161,7 +161,8 @@ Examples:
 ///
 /// The program passes the same policy and the same launcher as for a guest, and has the streams of this command: for
 /// writing and debugging policies. It works in the first directory that its grant names, else in that of the first --dir,
-/// else in /.
+/// else in /. Unless --confine or the policy says otherwise it sees each --dir under its name GUEST, and works in /work for
+/// "--dir ."; of the host's other files it sees the system directories.
 #[derive(Args, Debug)]
 #[command(after_long_help = format!("{EXEC_EXAMPLES}\n\n{}", exit::OF_EXEC))]
 pub(crate) struct ExecArgs {
@@ -253,16 +254,16 @@ pub(crate) struct SandboxArgs {
     /// up in PATH; without it, NAME is. Repeatable.
     #[arg(long, value_name = "NAME[=PATH]")]
     pub(crate) allow: Vec<Allow>,
-    /// Give a directory of the host, under the name GUEST, or else under the name HOST; with :ro, to read only.
-    /// Repeatable.
+    /// Give a directory of the host, under the name GUEST, or else under the name HOST; with :ro, to read only. Processes see
+    /// it under this name, too; a relative one is taken from "/", and "." is "/work". Repeatable.
     #[arg(long, value_name = "HOST[::GUEST][:ro]", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Vec<Dir>,
     /// Set an environment variable; without a value, to the value it has here. For exec and explain it is the
     /// environment asked for, which the policy must allow. Repeatable.
     #[arg(long, value_name = "KEY[=VALUE]")]
     pub(crate) env: Vec<EnvVar>,
-    /// How processes are confined, whatever the policy says; "full" where neither says. With "none" a process
-    /// has all files of the host and its network.
+    /// How processes are confined, whatever the policy says; "full" where neither says. With "reduced" a process sees the
+    /// host's paths and reaches those that it is given; with "none" it has all files of the host and its network.
     #[arg(long, value_name = "TIER", value_parser = tier())]
     pub(crate) confine: Option<Tier>,
     /// What the programs of --allow reach of the network: "none", which is the default; "host", all that this machine

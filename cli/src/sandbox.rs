@@ -30,8 +30,13 @@ pub(crate) fn recorder(sandbox: &SandboxArgs, watch: &WatchArgs) -> Result<Arc<R
 pub(crate) fn context(args: &SandboxArgs) -> Result<ProcessCtxBuilder> {
     let preopens = preopens(&args.dir)?;
     let mut builder = ProcessCtx::builder(load(args, &preopens)?).inherit_stdio();
-    for preopen in preopens {
-        builder = builder.preopen(preopen)?;
+    for (preopen, dir) in preopens.into_iter().zip(&args.dir) {
+        builder = builder
+            .preopen(preopen)
+            .map_err(|error| match error.field.starts_with("preopen") {
+                true => anyhow!("--dir {}: {}", dir.host.display(), error.message),
+                false => located(error, args, 0),
+            })?;
     }
     Ok(builder)
 }
@@ -211,6 +216,9 @@ fn located(error: LoadError, args: &SandboxArgs, read_by_file: usize) -> anyhow:
     }
     if field == "confine.read" && read_by_file == 0 && !args.read.is_empty() {
         return anyhow!("--read: {message}");
+    }
+    if let ("confine.tier", Some(tier)) = (field, args.confine) {
+        return anyhow!("--confine {tier}: {message}");
     }
     let mut networks = args.allow.iter().map(|allow| format!("grants.{}.network", allow.name));
     if networks.any(|network| network == field) {

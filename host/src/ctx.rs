@@ -5,15 +5,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use childproof_launch::Profile;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use wasmtime::component::{HasData, ResourceTable};
 
 use crate::audit::{Audit, AuditSink};
 use crate::error::Error;
 use crate::p2::{Budget, Streams};
-use crate::policy::{LoadError, LoadedPolicy};
+use crate::policy::{LoadError, LoadedGrant, LoadedPolicy};
 use crate::preopen::{Preopen, Preopens};
-use crate::process::{Kept, Process, Quotas, SpawnRequest};
+use crate::process::{Kept, Process, Profiles, Quotas, SpawnRequest, Unconfinable};
 
 /// Marks the host's data for [`HasData`], for embedders who call the generated `add_to_linker` functions themselves.
 pub struct Processes;
@@ -88,6 +89,7 @@ struct Shared {
     audit: Audit,
     quotas: Quotas,
     kept: Kept,
+    profiles: Profiles,
     next_id: AtomicU64,
     null: OnceLock<Arc<OwnedFd>>,
     streams: Streams,
@@ -161,6 +163,11 @@ impl ProcessCtx {
         &self.0.kept
     }
 
+    /// What the processes of a grant are confined by. None where the policy confines nothing.
+    pub(crate) fn profile(&self, grant: &LoadedGrant) -> Result<Option<Arc<Profile>>, Unconfinable> {
+        self.0.profiles.of(&self.0.policy, &self.0.preopens, grant)
+    }
+
     pub(crate) fn next_id(&self) -> u64 {
         self.0.next_id.fetch_add(1, Ordering::Relaxed)
     }
@@ -201,16 +208,25 @@ impl std::fmt::Debug for ProcessCtxBuilder {
 }
 
 impl ProcessCtxBuilder {
-    /// Lets processes work in a directory that the guest was given. Without any, they work where their guest holds a
-    /// descriptor of, if their grant does not name directories, and in `/` by default.
+    /// Lets processes work in a directory that the guest was given: to read, and to write if the guest may.
+    ///
+    /// Processes that are confined in the full tier see these directories and no other, and without any they work in a root of
+    /// their own. Those that are confined less work, without any, where their guest holds a descriptor of, if their grant does
+    /// not name directories, and in `/` by default.
     ///
     /// # Errors
     ///
     /// When the directory is writable and the guest could replace a program of the policy through it: see
-    /// [`LoadedPolicy::check_preopen`].
+    /// [`LoadedPolicy::check_preopen`]. If there is a grant, and processes are confined in the full tier: when its name cannot
+    /// be a path for them, is the same path as that of another, or lies in another that has no such directory.
     pub fn preopen(mut self, preopen: Preopen) -> Result<Self, LoadError> {
         let (guest_path, host_path) = (preopen.guest_path(), preopen.host_path());
         self.policy.check_preopen(guest_path, host_path, preopen.writable())?;
+        if self.policy.shows_guest_names() {
+            self.preopens
+                .check_beside(&preopen)
+                .map_err(|why| LoadError::of_preopen(guest_path, why))?;
+        }
         self.preopens.push(preopen);
         Ok(self)
     }
@@ -271,6 +287,7 @@ impl ProcessCtxBuilder {
             audit: Audit::new(self.sink),
             quotas: Quotas::default(),
             kept: Kept::default(),
+            profiles: Profiles::default(),
             next_id: AtomicU64::new(1),
             null: OnceLock::new(),
             streams: Streams::default(),

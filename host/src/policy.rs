@@ -33,6 +33,7 @@
 //! cwd = ["/repo"]                       # the preopens it may work in, this one read-only; the first is the default
 //! signals = ["term", "int"]             # kill is always allowed
 //! network = { connect = [443] }         # TCP to these ports, anywhere; or "host"; "none" is the default
+//! unix_sockets = true                   # Unix sockets by path, an agent's in a preopen, say; not by default
 //! forms = [
 //!   ["status", "--short"],              # exactly these two arguments
 //!   { name = "log", words = [
@@ -81,6 +82,7 @@
 //!             .cwd(["/repo"])
 //!             .signals(["term", "int"].map(|name| name.parse().unwrap()))
 //!             .network(Network::Connect(vec![443]))
+//!             .unix_sockets(true)
 //!             .form(["status", "--short"])
 //!             .form(
 //!                 Form::new([
@@ -136,8 +138,10 @@ mod environment;
 mod form;
 mod limits;
 mod load;
+mod machine;
 mod matching;
 mod narrow;
+mod place;
 mod refusal;
 mod resolve;
 mod text;
@@ -157,6 +161,8 @@ pub use self::load::{LoadError, LoadOptions, LoadedGrant, LoadedPolicy, Preopen}
 pub use self::narrow::NarrowError;
 pub use self::refusal::{Field, Refusal, RefusalKind};
 pub use self::text::PolicyError;
+
+pub(crate) use self::place::place;
 
 /// What a guest may start. The default denies everything.
 ///
@@ -234,6 +240,14 @@ pub struct Grant {
     pub read: Vec<PathBuf>,
     /// Paths of the host that a child of this grant does not see, beside those of the policy: see [`Confine::hide`].
     pub hide: Vec<PathBuf>,
+    /// Whether a child may use Unix sockets by path or by name. Default: no; pairs of connected sockets (socketpair(2)) it
+    /// may use in any case.
+    ///
+    /// # Ambient Authority
+    ///
+    /// A service of the host whose socket lies in a directory of the guest is then within the child's reach, and it acts with
+    /// the service's rights, not with the child's.
+    pub unix_sockets: bool,
 }
 
 impl Grant {
@@ -257,6 +271,7 @@ impl Grant {
             network: Network::None,
             read: Vec::new(),
             hide: Vec::new(),
+            unix_sockets: false,
         }
     }
 
@@ -364,6 +379,12 @@ impl Grant {
     /// Sets the paths of the host that a child does not see, beside those of the policy.
     pub fn hide<P: Into<PathBuf>>(mut self, paths: impl IntoIterator<Item = P>) -> Grant {
         self.hide = paths.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets whether a child may use Unix sockets by path or by name.
+    pub fn unix_sockets(mut self, allowed: bool) -> Grant {
+        self.unix_sockets = allowed;
         self
     }
 }

@@ -5,20 +5,32 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
+use childproof_launch::Directory as Shown;
 use rustix::fs::{Mode, OFlags, ResolveFlags, fstat, openat, openat2, readlinkat};
 use rustix::io::Errno;
 use rustix_linux_procfs::proc_self_fd;
 
 use crate::error::Error;
-use crate::policy::PathCheck;
+use crate::policy::{PathCheck, place};
 
 /// How deep below a preopen a directory may lie. The kernel's own limit on a path is 4096 bytes.
 const DEEPEST: usize = 2048;
 
 /// A directory that a guest was given.
+///
+/// # Where processes see it
+///
+/// A process that is confined in the full tier ([`Tier::Full`](crate::policy::Tier::Full), the default) sees the directory by
+/// the guest's name: an absolute name is its path, without `.` and empty components; a relative name is taken from `/`, as
+/// guests do, so that `data` is `/data`; and a directory whose name is `.` or empty is `/work`. A name with `..`, the name `/`,
+/// a name in `/proc` or `/dev`, and two names for one place are refused: see
+/// [`ProcessCtxBuilder::preopen`](crate::ProcessCtxBuilder::preopen).
+///
+/// A process that is confined less sees the host's names.
 #[derive(Debug)]
 pub struct Preopen {
     guest_path: String,
+    place: Option<PathBuf>,
     host_path: PathBuf,
     writable: bool,
     directory: OwnedFd,
@@ -80,8 +92,10 @@ impl Preopen {
             Ok((directory, identity))
         };
         let (directory, identity) = open().map_err(|errno: Errno| failed(errno.into()))?;
+        let guest_path = guest_path.into();
         Ok(Self {
-            guest_path: guest_path.into(),
+            place: place(&guest_path).ok(),
+            guest_path,
             host_path: canonical,
             writable,
             directory,
@@ -92,6 +106,11 @@ impl Preopen {
     /// The name the guest knows it by.
     pub fn guest_path(&self) -> &str {
         &self.guest_path
+    }
+
+    /// Where a process that is confined in the full tier sees it. None for a name that has no such place.
+    pub fn place(&self) -> Option<&Path> {
+        self.place.as_deref()
     }
 
     /// The canonical path on the host.
@@ -153,9 +172,65 @@ pub(crate) struct Found {
     pub(crate) guest_path: String,
 }
 
+/// A working directory, as the host and the process have it.
+#[derive(Debug)]
+pub(crate) struct WorkingDirectory {
+    pub(crate) directory: OwnedFd,
+    /// Where a process finds it that sees the guest's names.
+    pub(crate) inside: Option<PathBuf>,
+}
+
 impl Preopens {
     pub(crate) fn push(&mut self, preopen: Preopen) {
         self.0.push(preopen);
+    }
+
+    /// Says why a preopen cannot be shown beside the others, to processes that see the guest's names.
+    pub(crate) fn check_beside(&self, preopen: &Preopen) -> Result<(), String> {
+        let Some(place) = preopen.place() else {
+            return Ok(());
+        };
+        for other in &self.0 {
+            let Some(its_place) = other.place() else { continue };
+            if place == its_place {
+                return Err(format!(
+                    "to a process this name and {:?} are the same place, {}; give one of them another name, as in HOST::GUEST",
+                    other.guest_path,
+                    place.display()
+                ));
+            }
+            let nested = [(preopen, place, its_place), (other, its_place, place)]
+                .into_iter()
+                .find_map(|(outer, place, inner)| Some((outer, inner.strip_prefix(place).ok()?)));
+            // What is shown is shown on a directory, and none is made for it in the guest's files.
+            if let Some((outer, rest)) = nested
+                && open_beneath(outer.directory.as_fd(), rest, OFlags::PATH | OFlags::DIRECTORY).is_err()
+            {
+                return Err(format!(
+                    "{:?} and {:?} lie one in the other, and {} has no directory {} for the inner one; make it, or give one \
+                     of them another name, as in HOST::GUEST",
+                    preopen.guest_path,
+                    other.guest_path,
+                    outer.host_path.display(),
+                    rest.display()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a confined process is shown: all of them.
+    pub(crate) fn shown(&self) -> Result<Vec<Shown>, Error> {
+        let shown = self.0.iter().map(|preopen| {
+            Ok(Shown {
+                source: preopen.duplicate()?,
+                target: preopen
+                    .place()
+                    .map_or_else(|| PathBuf::from(&preopen.guest_path), Path::to_owned),
+                writable: preopen.writable,
+            })
+        });
+        shown.collect()
     }
 
     fn named(&self, guest_path: &str) -> Option<&Preopen> {
@@ -186,18 +261,48 @@ impl Preopens {
         Ok(Found { directory, guest_path })
     }
 
-    /// The directory for a process whose guest names none.
-    pub(crate) fn default_directory(&self, named: Option<&str>) -> Result<OwnedFd, Error> {
+    /// The directory for a process whose guest names none: that preopen, or the first. Where there is none, a process that
+    /// sees its own root alone works there, and is given nothing; others work in the host's, which every process can see and
+    /// few can write to.
+    pub(crate) fn default_directory(
+        &self,
+        named: Option<&str>,
+        has_own_root: bool,
+    ) -> Result<Option<WorkingDirectory>, Error> {
         match self.default_preopen(named) {
-            Some(preopen) => preopen.duplicate(),
+            Some(preopen) => Ok(Some(WorkingDirectory {
+                directory: preopen.duplicate()?,
+                inside: preopen.place.clone(),
+            })),
             None if named.is_some() => Err(Error::refused("cwd", "the guest has no preopen the grant names")),
-            None => openat(
-                rustix::fs::CWD,
-                "/",
-                OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-                Mode::empty(),
-            )
-            .map_err(|errno| Error::system("open the root directory", errno)),
+            None if has_own_root => Ok(None),
+            None => {
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                let root = openat(rustix::fs::CWD, "/", flags, Mode::empty())
+                    .map_err(|errno| Error::system("open the root directory", errno))?;
+                Ok(Some(WorkingDirectory {
+                    directory: root,
+                    inside: None,
+                }))
+            }
+        }
+    }
+
+    /// The directory for a process whose guest names one.
+    pub(crate) fn asked_directory(&self, found: Found, has_own_root: bool) -> Result<WorkingDirectory, Error> {
+        let inside = self.named(&found.guest_path).and_then(|preopen| {
+            let way = way(preopen.directory.as_fd(), found.directory.as_fd())?;
+            Some(join(preopen.place()?, &way))
+        });
+        match inside.is_none() && has_own_root {
+            true => Err(Error::refused(
+                "cwd",
+                "the directory lies in none of those that processes of this guest are shown",
+            )),
+            false => Ok(WorkingDirectory {
+                directory: found.directory,
+                inside,
+            }),
         }
     }
 
@@ -235,23 +340,53 @@ impl Preopens {
 }
 
 /// Where the paths among the arguments of one process lead: relative ones from its working directory, absolute ones by
-/// the names of the preopens.
+/// the names that the process sees the preopens by.
 pub(crate) struct PathScope<'a> {
     preopens: &'a Preopens,
+    /// Whether the process sees the guest's names, or the host's.
+    sees_guest_names: bool,
     /// The preopen of the working directory, and the way from there.
     base: Option<(&'a Preopen, PathBuf)>,
 }
 
 impl<'a> PathScope<'a> {
-    pub(crate) fn new(preopens: &'a Preopens, asked: Option<&Found>, named: Option<&str>) -> Self {
+    pub(crate) fn new(
+        preopens: &'a Preopens,
+        sees_guest_names: bool,
+        asked: Option<&Found>,
+        named: Option<&str>,
+    ) -> Self {
         let base = match asked {
             Some(found) => preopens
                 .named(&found.guest_path)
                 .and_then(|preopen| Some((preopen, way(preopen.directory.as_fd(), found.directory.as_fd())?))),
             None => preopens.default_preopen(named).map(|preopen| (preopen, PathBuf::new())),
         };
-        Self { preopens, base }
+        Self {
+            preopens,
+            sees_guest_names,
+            base,
+        }
     }
+
+    /// The preopen that an absolute path leads to, and the way from there.
+    fn holder<'p>(&self, path: &'p Path) -> Option<(&'a Preopen, &'p Path)> {
+        let preopens = self.preopens.0.iter();
+        match self.sees_guest_names {
+            true => preopens
+                .filter_map(|preopen| Some((preopen, path.strip_prefix(preopen.place()?).ok()?)))
+                .min_by_key(|(_, way)| way.components().count()),
+            // A guest's name means the same to the process only where both agree.
+            false => preopens
+                .filter(|preopen| Path::new(&preopen.guest_path) == preopen.host_path)
+                .find_map(|preopen| Some((preopen, path.strip_prefix(&preopen.host_path).ok()?))),
+        }
+    }
+}
+
+/// A path that ends in no slash for an empty way.
+fn join(place: &Path, way: &Path) -> PathBuf {
+    place.components().chain(way.components()).collect()
 }
 
 /// The way from one directory to another below it, by their names now.
@@ -271,13 +406,9 @@ impl PathCheck for PathScope<'_> {
         }
         let path = Path::new(path);
         if path.is_absolute() {
-            // An unconfined process sees the host's names: a guest's name means the same to it only where both agree.
-            return self.preopens.0.iter().any(|preopen| {
-                Path::new(&preopen.guest_path) == preopen.host_path
-                    && path
-                        .strip_prefix(&preopen.host_path)
-                        .is_ok_and(|rest| preopen.contains(&or_here(rest)))
-            });
+            return self
+                .holder(path)
+                .is_some_and(|(preopen, way)| preopen.contains(&or_here(way)));
         }
         self.base
             .as_ref()
@@ -372,7 +503,7 @@ mod tests {
     fn a_path_among_the_arguments_stays_inside() {
         let Fixture { preopens, inside, .. } = &fixture();
         let found = preopens.find(open(inside).as_fd(), Some("sub")).unwrap();
-        let scope = PathScope::new(preopens, Some(&found), None);
+        let scope = PathScope::new(preopens, true, Some(&found), None);
         for path in ["deeper", "../file", "..", "new", "deeper/new", ".", "../within/deeper"] {
             assert!(scope.is_inside_preopen(path), "{path}");
         }
@@ -398,7 +529,7 @@ mod tests {
         let name = inside.canonicalize().unwrap().to_str().unwrap().to_owned();
         let mut preopens = Preopens::default();
         preopens.push(Preopen::open(inside, name.clone(), false).unwrap());
-        let scope = PathScope::new(&preopens, None, None);
+        let scope = PathScope::new(&preopens, false, None, None);
         assert!(scope.is_inside_preopen(&format!("{name}/file")));
         assert!(scope.is_inside_preopen(&name));
         assert!(!scope.is_inside_preopen(&format!("{name}/../secret")));

@@ -22,6 +22,7 @@
 //! ```
 
 mod communicate;
+mod confine;
 mod kept;
 mod live;
 mod meter;
@@ -42,6 +43,7 @@ pub use pipe::{PipeReader, PipeWriter, READ_CHUNK};
 pub use request::{Directory, FileStream, PipeSlot, SpawnRequest, Stderr, Stdin, Stdout};
 pub use status::{EndedBy, ExitStatus, Limit, Stopped, StoppedBy, Termination, Usage};
 
+pub(crate) use confine::{Profiles, Unconfinable};
 pub(crate) use kept::Kept;
 pub(crate) use live::Live;
 pub(crate) use quota::Quotas;
@@ -96,7 +98,8 @@ enum Stdio {
 
 /// A process that was started.
 ///
-/// Dropping it kills the process and every process of its group, and leaves no zombie.
+/// Dropping it kills the process and its tree, and leaves no zombie. The tree of a confined process is every process that it
+/// started, and ends with it however it ends; without a confinement it is the process group, which a process can leave.
 #[derive(Debug)]
 pub struct Process {
     live: Arc<Live>,
@@ -159,6 +162,9 @@ impl Process {
     ///
     /// It does not wait for the ends of its pipes and does not read them: a process that fills a pipe which nobody reads
     /// never ends. [`communicate`](Self::communicate) is for that.
+    ///
+    /// What a confined process left behind ends with it, at that moment or just after. Without a confinement it lives on until
+    /// the process is dropped or killed.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use childproof_host::audit::AuditEvent;
-use childproof_host::policy::{Arguments, Grant, Limits, LoadOptions, Policy};
+use childproof_host::policy::{Arguments, Confine, Grant, Limits, LoadOptions, Policy, Tier};
 use childproof_host::process::{
     CommunicateOptions, EndedBy, Limit, Signal, SpawnRequest, Stderr, Stdin, Stdout, StoppedBy, Termination,
 };
@@ -113,9 +113,33 @@ async fn output_past_the_cap_is_an_error_that_carries_what_was_read_and_loses_no
     assert_eq!(captured.stderr.as_deref(), Some(&b"abc"[..]));
 }
 
+/// What a child leaves behind lives on.
+fn unconfined() -> Policy {
+    policy().confine(Confine {
+        tier: Some(Tier::None),
+        ..Confine::default()
+    })
+}
+
+#[tokio::test]
+async fn what_a_confined_child_leaves_behind_ends_with_it_and_communicate_is_complete() {
+    let ctx = builder(&policy()).build();
+    let left = "echo out; setsid sh -c 'trap \"\" HUP TERM; while :; do sleep 1000; done' & exit 3";
+    let process = ctx.spawn(&sh(left)).unwrap();
+    // It would go on reading for ever.
+    let options = CommunicateOptions {
+        drain: Some(Duration::MAX),
+        ..CommunicateOptions::default()
+    };
+    let output = process.communicate(None, options).await.unwrap();
+    assert_eq!(output.status.termination, Termination::Exited(3));
+    assert_eq!(output.stdout.as_deref(), Some(&b"out\n"[..]));
+    assert!(output.complete);
+}
+
 #[tokio::test]
 async fn a_grandchild_that_holds_a_pipe_cannot_hang_communicate() {
-    let ctx = builder(&policy()).build();
+    let ctx = builder(&unconfined()).build();
     let process = ctx.spawn(&sh("echo out; sleep 1000 & exit 3")).unwrap();
     let options = CommunicateOptions {
         drain: Some(Duration::from_millis(20)),
@@ -386,7 +410,7 @@ async fn an_endless_grandchild_cannot_keep_communicate_from_its_deadlines() {
         capture: Some(1 << 40),
         ..Limits::default()
     };
-    let ctx = builder(&policy().limits(limits)).build();
+    let ctx = builder(&unconfined().limits(limits)).build();
     let process = ctx.spawn(&sh("while :; do echo yes; done & exit 0")).unwrap();
     let options = CommunicateOptions {
         drain: Some(Duration::ZERO),

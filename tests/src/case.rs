@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use childproof_host::audit::AuditEvent;
-use childproof_host::policy::{Grant, Limits, LoadOptions, Policy, Preopen as PolicyPreopen};
+use childproof_host::policy::{Grant, Limits, LoadOptions, Policy, Preopen as PolicyPreopen, Tier};
 use childproof_host::{Preopen, ProcessCtx, Proposal, SpawnHook};
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -35,7 +35,7 @@ const DATA: &str = "/data";
 type StopAt = Box<dyn Fn(&AuditEvent) -> bool + Send + Sync>;
 
 /// A guest and what it is given. Without more it has the grants of `sh`, `cat`, `sleep` and `true`, with all arguments,
-/// and a writable directory `/data`.
+/// and a writable directory `/data`; its processes are confined in the full tier.
 pub struct Case {
     guest: &'static str,
     test: String,
@@ -111,6 +111,12 @@ impl Case {
     /// Sets the limits of the guest.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.policy = self.policy.limits(limits);
+        self
+    }
+
+    /// Confines the guest's processes less, or not.
+    pub fn tier(mut self, tier: Tier) -> Self {
+        self.policy.confine.tier = Some(tier);
         self
     }
 
@@ -286,6 +292,10 @@ impl Case {
             host_path: self.data.path().to_owned(),
             writable: !self.read_only,
         }];
+        if self.policy.confine.tier == Some(Tier::None) {
+            // What programs of such a guest would be given to see, they see.
+            self.policy.grants.values_mut().for_each(|grant| grant.read.clear());
+        }
         let path = std::env::var_os("PATH");
         let options = LoadOptions {
             search_path: path.as_deref(),

@@ -9,8 +9,12 @@ use seccompiler::{
 
 /// From here on the kernel tells this process of no child that somebody else collected, as before Linux 6.15.
 pub fn forget_collected_children() {
-    // PIDFD_GET_INFO is a request of ioctl(2), as is nothing else that the host needs.
-    refuse(libc::SYS_ioctl, Vec::new(), libc::ENOTTY);
+    // PIDFD_GET_INFO, whatever the size of its struct, which is in the upper half of the number.
+    let (kind, number) = (0xff, 11);
+    let request = kind << 8 | number;
+    let is_it = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(0xffff), request)
+        .and_then(|condition| SeccompRule::new(vec![condition]));
+    refuse(libc::SYS_ioctl, vec![is_it.expect("a valid rule")], libc::ENOTTY);
 }
 
 /// From here on no new process can be started, for the reason `errno`. Threads can.

@@ -16,7 +16,7 @@ mod programs;
 
 pub use case::Case;
 pub use engine::Flavour;
-pub use isolated::{isolated, isolated_by};
+pub use isolated::{isolated, isolated_by, killed_at};
 pub use kernel::{forget_collected_children, refuse_processes, refuse_user_namespaces};
 pub use outcome::{End, Outcome};
 pub use programs::{grant, program};

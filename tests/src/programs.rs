@@ -27,7 +27,25 @@ fn is_program(path: &Path) -> bool {
     rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok() && path.is_file()
 }
 
-/// A grant of such a program with all arguments.
+/// A grant of such a program with all arguments, which sees what belongs to it.
 pub fn grant(name: &str) -> Grant {
-    Grant::program(program(name)).args(Arguments::Any)
+    let grant = Grant::program(program(name)).args(Arguments::Any);
+    match name {
+        "python3" => grant.read(prefixes_of_python()),
+        _ => grant,
+    }
+}
+
+/// Where Python has its library, which need not be a directory of the system.
+fn prefixes_of_python() -> Vec<PathBuf> {
+    let asked = Command::new(program("python3"))
+        .args(["-c", "import sys; print(sys.base_prefix, sys.prefix, sep='\\n')"])
+        .output()
+        .expect("python3 runs");
+    let prefixes = String::from_utf8_lossy(&asked.stdout);
+    let outside = prefixes
+        .lines()
+        .map(PathBuf::from)
+        .filter(|path| !path.starts_with("/usr"));
+    outside.collect()
 }

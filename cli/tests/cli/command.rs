@@ -38,7 +38,11 @@ impl Place {
     }
 
     pub(crate) fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_childproof"));
+        self.other(env!("CARGO_BIN_EXE_childproof"), args)
+    }
+
+    fn other<S: AsRef<OsStr>>(&self, program: &str, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(program);
         command
             .args(args)
             .current_dir(self.path())
@@ -51,6 +55,11 @@ impl Place {
     /// Runs to the end.
     pub(crate) fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ended {
         Ended(self.command(args).output().unwrap())
+    }
+
+    /// Runs another program to the end, as it would childproof.
+    pub(crate) fn run_other<S: AsRef<OsStr>>(&self, program: &str, args: impl IntoIterator<Item = S>) -> Ended {
+        Ended(self.other(program, args).output().unwrap())
     }
 
     /// Runs to the end, with this on stdin.

@@ -33,7 +33,7 @@ fn a_program_has_the_terminal_of_the_command() {
     let terminal = || Stdio::from(rustix::fs::open(&name, flags, Mode::empty()).unwrap());
     // Held open, so that what was written can be read after all others have closed it.
     let _held = terminal();
-    let script = "test -t 0 && test -t 1 && test -t 2 && read line && echo \"got $line\" && tty";
+    let script = "test -t 0 && test -t 1 && test -t 2 && read line && echo \"got $line\"";
     let mut child = place
         .command(["exec", "--allow", "sh", "--", "sh", "-c", script])
         .stdin(terminal())
@@ -47,12 +47,12 @@ fn a_program_has_the_terminal_of_the_command() {
     let mut shown = String::new();
     let mut lines = BufReader::new(control);
     // What is typed is shown at once, by the terminal itself.
-    let last = format!("{}\r\n", name.to_str().unwrap());
-    while status.success() && !shown.ends_with(&last) {
+    let last = "got typed\r\n";
+    while status.success() && !shown.ends_with(last) {
         assert_ne!(lines.read_line(&mut shown).unwrap(), 0);
     }
     assert_eq!(status.code(), Some(0), "{status}");
-    assert_eq!(shown, format!("typed\r\ngot typed\r\n{last}"));
+    assert_eq!(shown, "typed\r\ngot typed\r\n");
 }
 
 #[test]
@@ -188,6 +188,5 @@ fn a_directory_that_the_grant_does_not_name_is_not_worked_in() {
             "pwd",
         ])
         .code(0);
-    let data = place.file("data").canonicalize().unwrap();
-    assert_eq!(ended.stdout().trim_end(), data.to_str().unwrap());
+    assert_eq!(ended.stdout(), "/data\n");
 }

@@ -17,12 +17,13 @@ env = { set = { FIXED = "1" }, allow = { LANG = "[a-z]+" } }
 fn what_is_allowed_is_said_with_its_rule_and_not_run() {
     let place = Place::new();
     place.write("policy.toml", POLICY);
+    std::fs::create_dir(place.file("data")).unwrap();
     let args = [
         "explain",
         "--policy",
         "policy.toml",
         "--dir",
-        ".::/data:ro",
+        "data::/data",
         "--env",
         "LANG=de",
         "--",
@@ -38,12 +39,12 @@ fn what_is_allowed_is_said_with_its_rule_and_not_run() {
     );
     assert!(stdout.ends_with("  env: FIXED=1\n  env: LANG=de\n"), "{stdout}");
     assert_eq!(ended.stderr(), "");
-    assert!(!place.file("it").exists(), "the program was run");
+    assert!(!place.file("data/it").exists(), "the program was run");
     place
         .run(args.map(|arg| if arg == "explain" { "exec" } else { arg }))
         .code(0);
     assert!(
-        place.file("it").exists(),
+        place.file("data/it").exists(),
         "the same request does not run what was explained"
     );
 }
@@ -161,22 +162,24 @@ fn git_as_the_starter_grants_it_runs_no_monitor_and_no_hook_of_the_repository() 
         .map(|line| format!("{line}\n"))
         .collect();
     place.write("policy.toml", format!("[grants.git]\n{policy}"));
-    let run = |policy: &str| {
+    let run = |policy: &str, tier: &str| {
         // Its content is as it was, and it is another file: git looks, and notes in its index what it saw.
         place.write("new", "content");
         std::fs::rename(place.file("new"), place.file("repo/file")).unwrap();
-        let flags = ["exec", "--policy", policy, "--dir", "repo::/repo:ro"];
+        let flags = ["exec", "--policy", policy, "--confine", tier, "--dir", "repo::/repo:ro"];
         let ended = place
             .run([&flags[..], &["--", "git", "status", "--short"]].concat())
             .code(0);
         assert_eq!(ended.stdout(), "A  file\n");
         ["monitor-ran", "hook-ran"].map(|mark| place.file(mark).exists())
     };
-    assert_eq!(run("policy.toml"), [false, false]);
+    assert_eq!(run("policy.toml", "full"), [false, false]);
+    // Without a confinement, in which neither could leave its mark, whatever the variables say.
+    assert_eq!(run("policy.toml", "none"), [false, false]);
     // The repository is what it should be: without these variables, both are run.
     let (bare, _) = policy.split_once("[grants.git.env]").unwrap();
     place.write("bare.toml", format!("[grants.git]\n{bare}"));
-    assert_eq!(run("bare.toml"), [true, true]);
+    assert_eq!(run("bare.toml", "none"), [true, true]);
 }
 
 #[test]

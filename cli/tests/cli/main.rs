@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod command;
+mod confine;
 mod doctor;
 mod exec;
 mod explain;

@@ -129,11 +129,26 @@ fn the_guest_starts_what_is_granted_and_shares_its_stdout() {
 fn a_program_works_in_the_directory_that_its_guest_is_given() {
     let place = Place::new();
     place.write("guest.wasm", Guest::new().spawn("pwd", &[]).wait().end(true));
-    let ended = place
-        .run(["run", "--allow", "pwd", "--dir", ".::/data", "guest.wasm"])
-        .code(0);
+    let works_in = |name: &str, confine: &str| {
+        let flags = [
+            "run",
+            "--allow",
+            "pwd",
+            "--dir",
+            name,
+            "--confine",
+            confine,
+            "guest.wasm",
+        ];
+        place.run(flags).code(0).stdout().trim_end().to_owned()
+    };
     let here = place.path().canonicalize().unwrap();
-    assert_eq!(ended.stdout().trim_end(), here.to_str().unwrap());
+    let here = here.to_str().unwrap();
+    for (name, confined) in [(".::/data", "/data"), (".", "/work"), (".::a/b", "/a/b"), (here, here)] {
+        assert_eq!(works_in(name, "full"), confined, "{name}");
+        assert_eq!(works_in(name, "reduced"), here, "{name}");
+        assert_eq!(works_in(name, "none"), here, "{name}");
+    }
 }
 
 #[test]

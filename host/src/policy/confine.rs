@@ -24,9 +24,11 @@ pub enum Tier {
     ///
     /// A child has all that the host's user has: every file, and the host's network whatever [`Grant::network`] says.
     None,
-    /// What a system without user namespaces can hold: access to files by path, and the network.
+    /// What a system without user namespaces can hold: access to files by path, and the network. The child sees the host's
+    /// paths.
     Reduced,
-    /// Namespaces of its own, and a file system of what it was given and nothing else.
+    /// Namespaces of its own, and a file system of what it was given and nothing else. The child sees the guest's directories
+    /// by the guest's names: see [`Preopen`](crate::Preopen).
     #[default]
     Full,
 }
@@ -122,7 +124,8 @@ impl Network {
 /// A child sees the system directories, to read only: `/usr`, `/bin`, `/sbin`, `/lib` and its like, the loader's cache
 /// `/etc/ld.so.cache`, `/etc/alternatives`, certificates, and the data of locales and time zones. To these,
 /// [`read`](Self::read) adds; from both, [`hide`](Self::hide) takes away. A grant has such lists of its own
-/// ([`Grant::read`], [`Grant::hide`]), which add to these.
+/// ([`Grant::read`], [`Grant::hide`]), which add to these. The program of the grant is shown wherever it lies, and so is the
+/// interpreter of a script; what else they need outside of the system directories, [`read`](Self::read) has to name.
 ///
 /// ```
 /// use childproof_host::policy::{Confine, Policy, Tier};
@@ -144,9 +147,11 @@ pub struct Confine {
     /// What a child reads it can hand to the guest.
     pub read: Vec<PathBuf>,
     /// Absolute paths of the host that children do not see, nor what is below them. They win over [`read`](Self::read),
-    /// and need not be there. The guest's preopens are given all the same.
+    /// and need not be there. The guest's preopens are given all the same. With [`Tier::Reduced`], only the whole of something
+    /// that is shown can be hidden, not a part of it.
     pub hide: Vec<PathBuf>,
-    /// The size of the private `/tmp` that a child has, in bytes. Default: [`DEFAULT_TMP`](Self::DEFAULT_TMP).
+    /// The size of the private `/tmp` that a child has, in bytes. Default: [`DEFAULT_TMP`](Self::DEFAULT_TMP). With
+    /// [`Tier::Reduced`] it has none.
     pub tmp: Option<u64>,
 }
 
@@ -180,8 +185,12 @@ pub(super) fn check(policy: &Policy) -> Result<(), Invalid> {
         check_grant(&format!("grants.{name}"), grant)?;
     }
     match confine.tier_in_effect() {
+        Tier::Full => Ok(()),
+        Tier::Reduced if confine.tmp.is_some() => fail(
+            "with the tier \"reduced\", a child has no /tmp of its own to set the size of; take it out, or name the tier full",
+        ),
+        Tier::Reduced => Ok(()),
         Tier::None => check_unconfined(policy),
-        _ => Ok(()),
     }
 }
 

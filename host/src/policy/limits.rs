@@ -38,15 +38,15 @@ pub struct Limits {
     pub held: Option<u64>,
     /// Processes started over the life of the guest. Default: no bound.
     pub spawns: Option<u64>,
-    /// Wall time a process may live, and what it leaves behind in its process group. Default: no bound.
+    /// Wall time a process may live, and what it leaves behind in its tree. Default: no bound.
     pub wall: Option<Duration>,
     /// Bytes a process may write to its piped stdout and stderr together. What it writes to another process does not pass
     /// the host and does not count. Default: no bound.
     pub output: Option<u64>,
     /// Bytes of output that one call of `communicate` may hold. Default: 64 MiB.
     pub capture: Option<u64>,
-    /// How long `communicate` reads on after the process ended, while another process holds its pipes open. Zero does not
-    /// wait. Default: one second.
+    /// How long `communicate` reads on after the process ended, while another process holds its pipes open: one that was given
+    /// them, or, without a confinement, one that the process left behind. Zero does not wait. Default: one second.
     pub drain: Option<Duration>,
     /// CPU time of a process; the system counts whole seconds, see [`cpu_seconds`](Self::cpu_seconds). Default: no bound.
     pub cpu: Option<Duration>,
@@ -58,8 +58,11 @@ pub struct Limits {
     pub open_files: Option<u64>,
     /// Size of a file that a process may write, in bytes. Zero lets it write to no regular file. Default: no bound.
     pub file_size: Option<u64>,
-    /// Processes and threads of the *user* the host runs as, whoever started them, past which a process cannot start
-    /// another: the kernel's RLIMIT_NPROC, which knows no trees and does not bind root. Default: no bound.
+    /// Processes and threads past which a process cannot start another: the kernel's RLIMIT_NPROC, which counts by user and
+    /// knows no trees. In the full tier it counts those in one profile: the children of this guest whose grants show them the
+    /// same, all that these started, and one for each child that watches over its tree. In the other tiers it counts all of the
+    /// host's user, whoever started them. Where the host is root it bounds nothing: the kernel exempts that user. Default: no
+    /// bound.
     pub processes: Option<u64>,
 }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use childproof_launch::{Program, Signal};
 
 use super::compile::{self, Invalid, Room, Rules};
-use super::resolve;
 use super::{Confine, Grant, Limits, Network, Policy, StdStream, Tier, confine};
+use super::{machine, place, resolve};
 
 /// A directory that the guest was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +63,13 @@ pub struct LoadError {
     pub message: String,
 }
 
+impl LoadError {
+    /// The error for a directory of the guest.
+    pub(crate) fn of_preopen(guest_path: &str, message: String) -> LoadError {
+        error(None, Invalid::new(format!("preopen {guest_path:?}"), message))
+    }
+}
+
 /// A policy whose programs are resolved and pinned and whose patterns are compiled. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct LoadedPolicy(Arc<Loaded>);
@@ -100,13 +107,19 @@ impl LoadedPolicy {
         self.0.policy.confine.tmp.unwrap_or(Confine::DEFAULT_TMP)
     }
 
+    /// Whether there are children, and they see the guest's directories by the guest's names.
+    pub(crate) fn shows_guest_names(&self) -> bool {
+        self.tier() == Tier::Full && !self.0.grants.is_empty()
+    }
+
     /// The policy as it was written.
     pub fn policy(&self) -> &Policy {
         &self.0.policy
     }
 
     /// Refuses a preopen through which the guest could replace a program, or make a path to read lead elsewhere, as
-    /// [`Policy::load`] does with those it is told of: for a host that gives a guest another preopen later.
+    /// [`Policy::load`] does with those it is told of, and one that a child cannot see by the guest's name: for a host that
+    /// gives a guest another preopen later.
     ///
     /// # Ambient Authority
     ///
@@ -114,10 +127,14 @@ impl LoadedPolicy {
     ///
     /// # Errors
     ///
-    /// If `writable`: a `host_path` that cannot be resolved; a program that lies below it, or whose interpreter or a symbolic
+    /// With [`Tier::Full`]: a `guest_path` that [`Preopen`](crate::Preopen) says cannot be one. If `writable`: a `host_path`
+    /// that cannot be resolved; a program that lies below it, or whose interpreter or a symbolic
     /// link on the way does; a program that was found by its bare name, after a directory of the search path that does; a
     /// path to read that is gone, or leads through it to a place outside.
     pub fn check_preopen(&self, guest_path: &str, host_path: &Path, writable: bool) -> Result<(), LoadError> {
+        if self.shows_guest_names() {
+            place(guest_path).map_err(|why| LoadError::of_preopen(guest_path, why))?;
+        }
         if !writable {
             return Ok(());
         }
@@ -147,6 +164,8 @@ pub struct LoadedGrant {
     policy: Grant,
     found: resolve::Found,
     program: Arc<Program>,
+    /// What the system opens to run the program.
+    opened: Vec<PathBuf>,
     pub(super) rules: Rules,
     process_limits: Limits,
     default_cwd: Option<String>,
@@ -206,9 +225,19 @@ impl LoadedGrant {
         &self.read
     }
 
+    /// Whether a child may use Unix sockets by path or by name. With [`Tier::None`], nothing keeps it from that.
+    pub fn unix_sockets(&self) -> bool {
+        self.policy.unix_sockets
+    }
+
     /// The paths of the host that a child does not see: the policy's and the grant's, as [`read`](Self::read) has them.
     pub fn hide(&self) -> &[PathBuf] {
         &self.hide
+    }
+
+    /// What the system opens to run the program: its file, and the interpreters of a script.
+    pub(crate) fn opened(&self) -> &[PathBuf] {
+        &self.opened
     }
 
     /// What bounds one process: the stricter of grant and guest, then the defaults.
@@ -244,6 +273,9 @@ impl Policy {
     /// program that is found by its bare name, after a directory of the search path that lies in a writable preopen; a
     /// working directory that is no preopen; a path to read that is not there, is neither a file nor a directory, leads to
     /// `/`, `/proc`, `/dev` or `/sys`, or through a writable preopen to a place outside of it.
+    ///
+    /// If there is a grant: a tier that this machine cannot give, found by trying it; with [`Tier::Reduced`], a hidden path in
+    /// something that is shown.
     pub fn load(&self, options: &LoadOptions<'_>) -> Result<LoadedPolicy, LoadError> {
         compile::policy(self).map_err(|invalid| error(None, invalid))?;
         let writable = resolve::writable(options.preopens).map_err(|invalid| error(None, invalid))?;
@@ -254,6 +286,14 @@ impl Policy {
                 .load_grant(name, grant, options, &writable)
                 .map_err(|invalid| error(Some(name), invalid))?;
             grants.insert(name.clone(), Arc::new(loaded));
+        }
+        if !grants.is_empty() {
+            machine::check(self.confine.tier_in_effect())
+                .map_err(|why| error(None, Invalid::new("confine.tier", why)))?;
+        }
+        for grant in grants.values() {
+            machine::check_hidden(self.confine.tier_in_effect(), grant)
+                .map_err(|invalid| error(Some(grant.name()), invalid))?;
         }
         let limits = self.limits.or(&Limits::defaults());
         Ok(LoadedPolicy(Arc::new(Loaded {
@@ -301,6 +341,7 @@ impl Policy {
             name: name.to_owned(),
             at,
             found,
+            opened: resolve::opened_to_run(program.path()),
             program: Arc::new(program),
             rules,
             process_limits: grant.limits.stricter(&self.limits).or(&Limits::defaults()),

@@ -38,8 +38,8 @@ impl Policy {
     /// The policy `narrower`, after making sure that it allows nothing that this one refuses.
     ///
     /// What `narrower` leaves out (a digest, fixed variables, working directories, signals, streams, limits, the tier, the
-    /// size of `/tmp`, hidden paths) is this policy's; a grant, a path to read, or a network that it leaves out is not
-    /// granted.
+    /// size of `/tmp`, hidden paths) is this policy's; a grant, a path to read, a network, or Unix sockets that it leaves out
+    /// are not granted.
     ///
     /// Paths of the host are compared as they are written: one to read is within another if that is the beginning of it. A
     /// symbolic link below a path to read leads where it leads, so name below it only what you know to be none.
@@ -125,6 +125,12 @@ impl Policy {
     ) -> Result<(), NarrowError> {
         if !grant.network.within(&own.network) {
             return wider(format!("{at}.network"), "it reaches more than the wider policy's");
+        }
+        if grant.unix_sockets && !own.unix_sockets {
+            return wider(
+                format!("{at}.unix_sockets"),
+                "the wider policy does not let a child use them",
+            );
         }
         self.reads_within(at, &grant.read, &own.read)?;
         grant.hide = hidden(at, &own.hide, &grant.hide, hidden_for_all)?;

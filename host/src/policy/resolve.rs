@@ -162,6 +162,22 @@ pub(super) fn refuse_replaceable(found: &Found, canonical: &Path, preopens: &[Wr
     Ok(())
 }
 
+/// The files that the system opens to run a program: itself, and of a script its interpreters, by the names that the scripts
+/// have for them and by those without symbolic links.
+pub(super) fn opened_to_run(canonical: &Path) -> Vec<PathBuf> {
+    let mut files = vec![canonical.to_owned()];
+    let mut script = canonical.to_owned();
+    for _ in 0..MOST_INTERPRETERS {
+        let Some(interpreter) = interpreter(&script) else { break };
+        let Ok(canonical) = fs::canonicalize(&interpreter) else {
+            break;
+        };
+        files.extend([interpreter, canonical.clone()]);
+        script = canonical;
+    }
+    files
+}
+
 /// Refuses a program that is found by its name after a directory of `PATH` into which a guest could put another one.
 fn refuse_overtaken(found: &Found, preopens: &[Writable]) -> Result<(), String> {
     for tried in &found.tried {

@@ -76,8 +76,20 @@ type Key<'t> = Spanned<DeString<'t>>;
 type Read<T> = Result<T, PolicyError>;
 
 const GRANT_KEYS: &[&str] = &[
-    "program", "sha256", "args", "forms", "env", "cwd", "argv0", "signals", "inherit", "limits", "network", "read",
+    "program",
+    "sha256",
+    "args",
+    "forms",
+    "env",
+    "cwd",
+    "argv0",
+    "signals",
+    "inherit",
+    "limits",
+    "network",
+    "read",
     "hide",
+    "unix_sockets",
 ];
 const LIMIT_KEYS: &[&str] = &[
     "live",
@@ -208,6 +220,7 @@ impl Reader<'_> {
                 "network" => grant.network = self.network(&place, value)?,
                 "read" => grant.read = self.paths(&place, value)?,
                 "hide" => grant.hide = self.paths(&place, value)?,
+                "unix_sockets" => grant.unix_sockets = self.boolean(value, &place)?,
                 _ => return self.unknown(key, &format!("[{at}]"), GRANT_KEYS),
             }
         }

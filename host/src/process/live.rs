@@ -200,7 +200,7 @@ impl Live {
 
     /// Kills the tree on behalf of the guest.
     pub(crate) fn kill(&self) -> Result<(), Error> {
-        // What ended it before is not the guest's doing. What it left behind in its group ends all the same.
+        // What ended it before is not the guest's doing. What it left behind in its tree ends all the same.
         if matches!(self.try_wait(), Ok(None)) {
             let mut state = self.state();
             if !state.sent.contains(&Signal::Kill) {

@@ -1,11 +1,12 @@
 //! From a request to a process: policy, directory, quotas, hook, streams, launch, and a word to the operator at each end.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use childproof_launch::{Command, Resource, Rlimit, SpawnError, SpawnErrorKind};
+use childproof_launch::{Command, Resource, Rlimit, SpawnError, SpawnErrorKind, Stage};
 
+use rustix::io::Errno;
 use rustix::process::{Resource as HostResource, getrlimit};
 use tokio::runtime::Handle;
 
@@ -18,7 +19,7 @@ use crate::audit::AuditEvent;
 use crate::ctx::{ProcessCtx, Proposal};
 use crate::error::{Error, Problem};
 use crate::policy::{Decision, Limits, Refusal, RefusalKind, Request, StdStream};
-use crate::preopen::{Found, PathScope};
+use crate::preopen::{Found, PathScope, WorkingDirectory};
 
 /// The rules that are not the policy's own, as the audit log names them.
 const QUOTA_RULE: &str = "limits";
@@ -29,10 +30,7 @@ const SYSTEM_RULE: &str = "system";
 pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process, Error> {
     let directory = directory(ctx, request)?;
     let decision = decide(ctx, request, directory.as_ref())?;
-    let directory = match directory {
-        Some(found) => found.directory,
-        None => default_directory(ctx, request, &decision)?,
-    };
+    let directory = working_directory(ctx, request, directory, &decision)?;
     check_inherit(ctx, request, &decision)?;
     let limits = &decision.limits;
     let (mut place, held) = ctx
@@ -62,18 +60,26 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
         &request.args,
         &decision.rule,
     ));
-    let failed = |error: Error| {
+    let report = |reason: String| {
         ctx.audit().record(&AuditEvent::Failed {
             id,
             grant: grant.to_owned(),
-            reason: error.to_string(),
+            reason,
         });
+    };
+    let failed = |error: Error| {
+        report(error.to_string());
         error
     };
 
     ctx.audit()
         .may_start()
         .map_err(|reason| failed(Error::refused("program", reason)))?;
+
+    let profile = ctx.profile(&decision.grant).map_err(|error| {
+        report(error.to_string());
+        error.to_guest(&decision.grant)
+    })?;
 
     let mut streams = ctx
         .null()
@@ -84,15 +90,24 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
     streams.pipes_mut().attach(meter.as_ref(), &held);
 
     let mut command = Command::new(program, streams.child());
-    command
-        .argv0(&decision.argv0)
-        .args(&request.args)
-        .current_dir(directory.as_fd());
+    command.argv0(&decision.argv0).args(&request.args);
+    if let Some(WorkingDirectory { directory, inside }) = &directory {
+        command.current_dir(directory.as_fd());
+        if let Some(inside) = inside {
+            command.current_dir_inside(inside);
+        }
+    }
+    if let Some(profile) = &profile {
+        command.confine(profile);
+    }
     command.envs(decision.env.iter().map(|(key, value)| (key, value)));
     for rlimit in rlimits(limits) {
         command.rlimit(rlimit);
     }
-    let child = command.spawn().map_err(|error| failed(spawn_error(&error)))?;
+    let child = command.spawn().map_err(|error| {
+        report(error.to_string());
+        spawn_error(&error)
+    })?;
     let large_pipes = stdio::release(request);
     place.started();
 
@@ -175,13 +190,21 @@ fn directory(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Option<Found>, 
         .map_err(|error| refused(ctx, request, CWD_RULE, "cwd", error))
 }
 
-/// The directory of a process whose guest asks for none: the first one the grant names, else the first preopen, else the
-/// root, which every process can see and few can write to.
-fn default_directory(ctx: &ProcessCtx, request: &SpawnRequest, decision: &Decision) -> Result<OwnedFd, Error> {
-    let named = decision.grant.default_cwd();
-    ctx.preopens()
-        .default_directory(named)
-        .map_err(|error| refused(ctx, request, CWD_RULE, "cwd", error))
+/// The directory that the process works in: the one that was asked for, else the default. None is its own root.
+fn working_directory(
+    ctx: &ProcessCtx,
+    request: &SpawnRequest,
+    asked: Option<Found>,
+    decision: &Decision,
+) -> Result<Option<WorkingDirectory>, Error> {
+    let has_own_root = ctx.policy().shows_guest_names();
+    let found = match asked {
+        Some(found) => ctx.preopens().asked_directory(found, has_own_root).map(Some),
+        None => ctx
+            .preopens()
+            .default_directory(decision.grant.default_cwd(), has_own_root),
+    };
+    found.map_err(|error| refused(ctx, request, CWD_RULE, "cwd", error))
 }
 
 fn decide(ctx: &ProcessCtx, request: &SpawnRequest, directory: Option<&Found>) -> Result<Decision, Error> {
@@ -189,7 +212,7 @@ fn decide(ctx: &ProcessCtx, request: &SpawnRequest, directory: Option<&Found>) -
         .policy()
         .grant(&request.program)
         .and_then(|grant| grant.default_cwd());
-    let scope = PathScope::new(ctx.preopens(), directory, default_cwd);
+    let scope = PathScope::new(ctx.preopens(), ctx.policy().shows_guest_names(), directory, default_cwd);
     let asked = Request {
         grant: &request.program,
         argv0: request.argv0.as_deref(),
@@ -293,6 +316,17 @@ fn within_reach(rlimit: Rlimit) -> Rlimit {
 }
 
 fn spawn_error(error: &SpawnError) -> Error {
+    let errno = error.errno().map(Errno::from_raw_os_error);
+    match (error.stage(), errno) {
+        // A process that has a root of its own looks its directory up there.
+        (Stage::WorkingDirectory, Some(Errno::STALE)) => {
+            return Error::refused("cwd", "the directory is not where processes of this guest see it");
+        }
+        (Stage::WorkingDirectory, Some(Errno::ACCESS)) => {
+            return Error::refused("cwd", "the process may not enter the directory");
+        }
+        _ => {}
+    }
     match error.kind() {
         SpawnErrorKind::ProgramNotFound => Error::ProgramNotFound,
         SpawnErrorKind::ProgramChanged => Error::ProgramChanged,

@@ -44,12 +44,13 @@ fn a_policy_is_within_itself() {
             })
             .network(Network::Connect(vec![443, 22]))
             .read(["/etc"])
-            .hide(["/etc/ssh", "/etc/ssh"]),
+            .hide(["/etc/ssh", "/etc/ssh"])
+            .unix_sockets(true),
     );
     assert_eq!(same.narrow(&same), Ok(same.clone()));
     assert_eq!(same.narrow(&Policy::default()), Ok(Policy::default()));
     let confined = same.confine(Confine {
-        tier: Some(Tier::Reduced),
+        tier: Some(Tier::Full),
         read: vec!["/opt".into()],
         hide: vec!["/usr/games".into()],
         tmp: Some(1),
@@ -437,6 +438,20 @@ fn what_is_hidden_stays_hidden() {
         narrowed.grants["tool"].hide,
         [Path::new("/srv"), Path::new("/etc/ssh")],
         "hiding it from all hides it from the grant"
+    );
+}
+
+#[test]
+fn unix_sockets_are_not_gained() {
+    assert!(
+        narrow(grant().unix_sockets(true), grant().unix_sockets(true))
+            .unwrap()
+            .unix_sockets
+    );
+    assert!(!narrow(grant().unix_sockets(true), grant()).unwrap().unix_sockets);
+    assert_eq!(
+        narrow(grant(), grant().unix_sockets(true)).unwrap_err(),
+        "grants.tool.unix_sockets: the wider policy does not let a child use them"
     );
 }
 

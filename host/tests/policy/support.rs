@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use childproof_host::policy::{Decision, Grant, LoadOptions, LoadedPolicy, Policy, Preopen, Refusal, Request};
+use childproof_host::policy::{
+    Decision, Grant, LoadError, LoadOptions, LoadedPolicy, Policy, Preopen, Refusal, Request,
+};
 
 /// A program that every system of the tests has.
 pub(crate) fn program() -> PathBuf {
@@ -16,12 +18,17 @@ pub(crate) fn grant() -> Grant {
 
 /// Loads a policy for a guest with the read-only preopens `/repo` and `/data`.
 pub(crate) fn load(policy: &Policy) -> LoadedPolicy {
+    try_load(policy).expect("the policy should load")
+}
+
+/// The same, for a policy that need not load.
+pub(crate) fn try_load(policy: &Policy) -> Result<LoadedPolicy, LoadError> {
     let preopens = ["/repo", "/data"].map(|path| preopen(path, "/", false));
     let options = LoadOptions {
         preopens: &preopens,
         ..LoadOptions::default()
     };
-    policy.load(&options).expect("the policy should load")
+    policy.load(&options)
 }
 
 pub(crate) fn preopen(guest_path: &str, host_path: impl AsRef<Path>, writable: bool) -> Preopen {

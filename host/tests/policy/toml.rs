@@ -47,7 +47,7 @@ fn every_key_is_read() {
         processes = 7
 
         [confine]
-        tier = "reduced"
+        tier = "full"
         read = ["/opt/tools", "/etc/gitconfig"]
         hide = ["/usr/games"]
         tmp = "1GiB"
@@ -62,6 +62,7 @@ fn every_key_is_read() {
         network = {{ connect = [443, 0x16] }}
         read = ["/srv/data"]
         hide = ["/etc/ssh", "/var"]
+        unix_sockets = true
 
         [[grants.tool.forms]]
         name = "one"
@@ -99,7 +100,7 @@ fn every_key_is_read() {
             processes: Some(7),
         })
         .confine(Confine {
-            tier: Some(Tier::Reduced),
+            tier: Some(Tier::Full),
             read: vec!["/opt/tools".into(), "/etc/gitconfig".into()],
             hide: vec!["/usr/games".into()],
             tmp: Some(1 << 30),
@@ -115,6 +116,7 @@ fn every_key_is_read() {
                 .network(Network::Connect(vec![443, 22]))
                 .read(["/srv/data"])
                 .hide(["/etc/ssh", "/var"])
+                .unix_sockets(true)
                 .form(Form::new(["x".into(), Word::any(), Word::one_of(["a", "b"]).repeat(1, 2)]).named("one"))
                 .form([Word::path_after("--in="), Word::regex("y+").optional(), Word::path()])
                 .env_set("A", "1")
@@ -186,7 +188,7 @@ fn an_unknown_key_is_told_with_its_place_and_the_one_that_was_meant() {
     assert_eq!(
         grant_error("colour = 1"),
         "3:1: unknown key \"colour\" in [grants.git]; the keys are program, sha256, args, forms, env, cwd, argv0, \
-         signals, inherit, limits, network, read, hide"
+         signals, inherit, limits, network, read, hide, unix_sockets"
     );
 }
 
@@ -277,6 +279,10 @@ fn a_wrong_kind_of_value_says_what_belongs_there() {
     assert_eq!(
         grant_error("argv0 = 1"),
         "3:9: grants.git.argv0 is true or false, not a whole number"
+    );
+    assert_eq!(
+        grant_error("unix_sockets = 'yes'"),
+        "3:16: grants.git.unix_sockets is true or false, not a string"
     );
     assert_eq!(
         grant_error("env = { allow = { A = false } }"),

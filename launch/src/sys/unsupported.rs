@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::{
-    BorrowedHandle, Command, ConfineError, Confinement, ControlGroupNeed, Exit, Kernel, Need, NoControlGroups, Signal, SignalError,
-    SpawnError, SpawnErrorKind, Stage, Tier, TreeLimits, WaitError,
+    BorrowedHandle, Command, ConfineError, Confinement, ControlGroupNeed, Exit, Kernel, Need, NoControlGroups, Signal,
+    SignalError, SpawnError, SpawnErrorKind, Stage, Tier, TreeLimits, WaitError,
 };
 
 #[derive(Debug, PartialEq, Eq)]

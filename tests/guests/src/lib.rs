@@ -2,10 +2,10 @@
 
 pub mod raw;
 
-use std::io;
+use std::io::{self, Read as _};
 use std::time::Duration;
 
-use childproof::{Child, Command, Error, ExitStatus, Signal, Stdio};
+use childproof::{Child, ChildStdout, Command, Error, ExitStatus, Signal, Stdio};
 
 /// The shell, running `script`. Its streams are nothing until something else is said.
 pub fn sh(script: &str) -> Command {
@@ -92,6 +92,51 @@ pub fn cause<T: std::fmt::Debug>(result: io::Result<T>) -> Error {
     Error::of(&error)
         .unwrap_or_else(|| panic!("not an error of the interface: {error:?}"))
         .clone()
+}
+
+/// A process, and its standard output, which is also held by one that left its group, its session and its parent, and that
+/// no signal ends that can be ignored. Whose confinement does not let it leave stays. The process exits once its input ends.
+pub fn with_daemon() -> (Child, ChildStdout) {
+    let mut child = daemon_starter()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 starts");
+    let mut stdout = child.stdout.take().expect("it is piped");
+    let mut up = [0; 3];
+    stdout.read_exact(&mut up).expect("it says when it is up");
+    assert_eq!(&up, b"up\n");
+    (child, stdout)
+}
+
+/// The command for it.
+pub fn daemon_starter() -> Command {
+    const SCRIPT: &str = "
+import ctypes, os, signal
+PR_SET_PDEATHSIG = 1
+def leave(way):
+    try:
+        way()
+    except PermissionError:
+        pass
+if os.fork() == 0:
+    leave(os.setsid)
+    if os.fork() == 0:
+        leave(os.setpgrp)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        os.write(1, b'up\\n')
+        os.write(2, b'ready\\n')
+        while True:
+            signal.pause()
+    os._exit(0)
+os.wait()
+os.read(0, 1)
+";
+    let mut command = run("python3");
+    command.args(["-c", SCRIPT]);
+    command
 }
 
 /// The field that an error names as refused by the policy.

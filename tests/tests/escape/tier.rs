@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use childproof_host::policy::{Arguments, Grant, LoadOptions, Policy, Preopen as PolicyPreopen};
+use childproof_host::policy::{
+    Arguments, Confine, Grant, LoadOptions, Policy, Preopen as PolicyPreopen, Tier as PolicyTier,
+};
 use childproof_host::{Preopen, ProcessCtx};
 
 use crate::ground::{DATA, Ground, RO};
@@ -41,19 +43,25 @@ impl Tier {
     }
 }
 
-/// The policy of a tier, for a probe that lies in the directory `programs`. `None`: there is no such tier.
-fn policy(tier: Tier, programs: &Path) -> Option<Policy> {
+/// The policy of a tier, for a probe that lies in the directory `programs`.
+fn policy(tier: Tier, programs: &Path) -> Policy {
     let grant = Grant::program(programs.join("probe")).args(Arguments::Any);
-    let policy = Policy::new().grant(PROBE, grant);
-    match tier {
-        Tier::None => Some(policy),
-        Tier::Reduced | Tier::Full => None,
-    }
+    let (tier, read) = match tier {
+        // There is nothing to show to a process that sees all of the host.
+        Tier::None => (PolicyTier::None, Vec::new()),
+        Tier::Reduced => (PolicyTier::Reduced, vec![programs.to_owned()]),
+        Tier::Full => (PolicyTier::Full, vec![programs.to_owned()]),
+    };
+    Policy::new().grant(PROBE, grant).confine(Confine {
+        tier: Some(tier),
+        read,
+        ..Confine::default()
+    })
 }
 
 /// Whether a policy of that tier can be loaded, and a context of it. `Err` says why this machine does not have the tier.
 pub(crate) fn context(ground: &Ground, suid: Option<&Path>, tier: Tier) -> Result<ProcessCtx, String> {
-    let policy = policy(tier, &ground.base().join("bin")).ok_or("the policy has no such tier")?;
+    let policy = policy(tier, &ground.base().join("bin"));
     let mut preopens = vec![
         (ground.base().join("data"), DATA, true),
         (ground.base().join("ro"), RO, false),

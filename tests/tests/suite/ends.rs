@@ -1,10 +1,12 @@
 //! Exit status, wait, signals, and the end of a process.
 
 use std::io::Read as _;
+use std::os::fd::AsFd as _;
 use std::process::{Command, Stdio};
 
 use childproof_host::audit::AuditEvent;
-use childproof_tests::{Case, Flavour, forget_collected_children, isolated, isolated_by, program};
+use childproof_host::policy::Tier;
+use childproof_tests::{Case, Flavour, forget_collected_children, isolated, isolated_by, killed_at, program};
 use rustix::process::{Pid, WaitOptions, wait};
 
 crate::succeed! {
@@ -13,13 +15,43 @@ crate::succeed! {
     row02_wait_is_idempotent
     row02_wait_timeout_waits_for_the_end
     row03_concurrent_pollables_all_become_ready
-    row04_wait_answers_while_a_grandchild_holds_the_pipes
     row05_a_stopped_child_has_not_ended
     row09_four_ends_are_told_apart
     row20_signals_after_the_end
     row21_stop_says_what_ended_it
     row22_kill_reaches_the_group
     row23_drop_kills_the_group
+}
+
+/// Runs the guest with each confinement that there is.
+fn succeeds_confined(case: Case) {
+    for tier in [Tier::Full, Tier::Reduced] {
+        case.again().tier(tier).grants(&["python3"]).succeeds();
+    }
+}
+
+pub(crate) fn row22_kill_reaches_what_left_the_group(case: Case) {
+    succeeds_confined(case);
+}
+
+pub(crate) fn row23_drop_kills_what_left_the_group(case: Case) {
+    succeeds_confined(case);
+}
+
+pub(crate) fn row23_the_tree_ends_with_the_process(case: Case) {
+    succeeds_confined(case);
+}
+
+pub(crate) fn row26_the_end_of_the_host_ends_the_tree(case: Case) {
+    let name = case.test().to_owned();
+    for tier in [Tier::Full, Tier::Reduced] {
+        let case = case.again().tier(tier).grants(&["python3"]);
+        killed_at("up\n", &name, tier.name(), || {
+            // The processes have the standard output that the host was started with.
+            let stdout = std::io::stdout().as_fd().try_clone_to_owned().unwrap();
+            case.processes_stdout(stdout).run();
+        });
+    }
 }
 
 /// Whether the kernel keeps the status of a child that somebody else collected: Linux 6.15 and later.
@@ -73,8 +105,14 @@ pub(crate) fn row07_a_host_that_collects_every_child(case: Case) {
     });
 }
 
+pub(crate) fn row04_wait_answers_while_a_grandchild_holds_the_pipes(case: Case) {
+    // In a confinement the grandchild ends with its parent.
+    case.tier(Tier::None).succeeds();
+}
+
 pub(crate) fn row08_a_traced_child_has_not_ended(case: Case) {
-    case.grants(&["python3"]).succeeds();
+    // In a confinement no process sees another of the guest's.
+    case.tier(Tier::None).grants(&["python3"]).succeeds();
 }
 
 pub(crate) fn row10_usage_is_of_the_own_child(case: Case) {
@@ -84,11 +122,12 @@ pub(crate) fn row10_usage_is_of_the_own_child(case: Case) {
 }
 
 pub(crate) fn row23_the_end_of_the_guest_kills(case: Case) {
-    let run = |how: &str| {
+    let run = |how: &str, tier: Tier| {
         let (mut output, processes) = std::io::pipe().unwrap();
         let is_the_sign =
             |event: &AuditEvent| matches!(event, AuditEvent::Ended { status, .. } if status == "exited 99");
-        let case = case.again().arg(how).processes_stdout(processes).stop_at(is_the_sign);
+        let case = case.again().tier(tier).grants(&["python3"]).arg(how);
+        let case = case.processes_stdout(processes).stop_at(is_the_sign);
         match how {
             // WASI 0.2 has no other code than this for what is no success.
             "exit" => case.exits(1),
@@ -100,11 +139,12 @@ pub(crate) fn row23_the_end_of_the_guest_kills(case: Case) {
         output.read_to_string(&mut said).unwrap();
         assert_eq!(said, "up\nup\nup\n", "{how}");
     };
-    for how in ["return", "forget", "exit", "trap", "spin"] {
-        run(how);
-    }
+    let mut ways = vec!["return", "forget", "exit", "trap", "spin"];
     // A guest that waits inside of a synchronous host has the host's thread: nobody could drop its store.
     if case.flavour() == Flavour::P2Async {
-        run("wait");
+        ways.push("wait");
+    }
+    for tier in [Tier::Full, Tier::Reduced] {
+        ways.iter().for_each(|how| run(how, tier));
     }
 }

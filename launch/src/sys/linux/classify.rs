@@ -21,7 +21,9 @@ fn kind(stage: Stage, Errno(errno): Errno) -> SpawnErrorKind {
         (Stage::Exec, libc::E2BIG) => SpawnErrorKind::ArgumentsTooLong,
         (Stage::WorkingDirectory, libc::ENOENT) => SpawnErrorKind::DirectoryNotFound,
         (Stage::WorkingDirectory, libc::ENOTDIR) => SpawnErrorKind::NotADirectory,
-        (Stage::Reaper | Stage::Clone | Stage::FirstProcess | Stage::Exec, libc::EAGAIN) => SpawnErrorKind::TooManyProcesses,
+        (Stage::Reaper | Stage::Clone | Stage::FirstProcess | Stage::Exec, libc::EAGAIN) => {
+            SpawnErrorKind::TooManyProcesses
+        }
         (Stage::Clone, libc::ENOSYS) => SpawnErrorKind::Unsupported,
         // Signals by pidfd are what the reaper needs; EPERM is the usual answer of a filter of system calls.
         (Stage::Reaper, libc::ENOSYS | libc::EPERM) => SpawnErrorKind::Unsupported,

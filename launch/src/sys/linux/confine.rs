@@ -25,8 +25,8 @@ use std::sync::Arc;
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 pub(super) use self::gate::start;
-pub(super) use self::room::Stay;
 use self::landlock::Rules;
+pub(super) use self::room::Stay;
 use super::raw::{self, Errno};
 use super::steps::Failure;
 use crate::{ConfineError, Confinement, Need, Network, Tier};
@@ -89,7 +89,10 @@ impl Profile {
 
     /// The kinds of namespaces that a room has.
     fn kinds(&self) -> c_int {
-        let has_own_network = self.inside.as_ref().is_some_and(|inside| inside.namespaces.network.is_some());
+        let has_own_network = self
+            .inside
+            .as_ref()
+            .is_some_and(|inside| inside.namespaces.network.is_some());
         libc::CLONE_NEWUSER
             | libc::CLONE_NEWNS
             | libc::CLONE_NEWPID

@@ -274,7 +274,8 @@ unsafe fn start_unconfined(
     // No signal is asked for at the child's end: a child that does not get as far as exec is no news to the host's SIGCHLD
     // handler, and out of reach of its `waitpid(-1)`. Exec sets it to SIGCHLD.
     // SAFETY: as the caller promises.
-    let pid = unsafe { raw::clone(child, stack.top(), libc::CLONE_PIDFD, argument, &raw mut pidfd) }.at(Stage::Clone)?;
+    let pid =
+        unsafe { raw::clone(child, stack.top(), libc::CLONE_PIDFD, argument, &raw mut pidfd) }.at(Stage::Clone)?;
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it: one that did not know the flag would
     // have failed the reaper's check.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };

@@ -3,23 +3,37 @@
 use std::io::{BufRead, BufReader, Write};
 
 use childproof::{Signal, Stdio};
-use childproof_test_guests::{printed, sh, until};
+use childproof_test_guests::sh;
+
+/// A shell that reads a line, and a process of its own that sees it stop, reads a line, and looks again.
+const WATCHED: &str = r#"
+is_stopped() { read -r stat < /proc/$$/stat; case $stat in *") T "*) ;; *) return 1 ;; esac; }
+exec 3<&0
+{ echo watching; until is_stopped; do :; done; echo stopped; read -r line <&3; is_stopped && echo "still, with $line"; } &
+read -r line
+echo "heard $line"
+"#;
 
 fn main() {
-    let mut command = sh("echo $$; read line; echo heard $line");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = sh(WATCHED)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-    let pid = stdout.next().unwrap().unwrap();
-    let is_stopped = || printed(&format!("read -r stat < /proc/{pid}/stat; echo \"$stat\"")).contains(") T ");
+    let mut said = || stdout.next().unwrap().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    assert_eq!(said(), "watching");
 
     child.send_signal(Signal::Stop).unwrap();
-    until(|| is_stopped().then_some(()));
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(b"you\n").unwrap();
+    assert_eq!(said(), "stopped");
     assert_eq!(child.try_wait().unwrap(), None);
-    assert!(is_stopped(), "input does not wake a stopped process");
+    stdin.write_all(b"input\n").unwrap();
+    assert_eq!(said(), "still, with input", "input does not wake a stopped process");
+    assert_eq!(child.try_wait().unwrap(), None);
 
+    stdin.write_all(b"you\n").unwrap();
     child.send_signal(Signal::Cont).unwrap();
-    assert_eq!(stdout.next().unwrap().unwrap(), "heard you");
+    assert_eq!(said(), "heard you");
     assert!(child.wait().unwrap().success());
 }

@@ -1,38 +1,44 @@
 //! A guest that does not read stops the process that writes: the host buffers nothing.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 
-use childproof::Stdio;
-use childproof_test_guests::{printed, sh, until};
+use childproof_test_guests::{piped, until};
 
 /// The most that a pipe of the host holds.
 const PIPE: usize = 1 << 20;
 
+/// A program that writes, and a shell that says for each line of its input how much that has written, and what it does.
+const WATCHED: &str = r#"
+yes &
+while read -r line; do
+    while read -r key written; do
+        case $key in wchar:) break ;; esac
+    done < /proc/$!/io
+    read -r stat < /proc/$!/stat
+    echo "$written $stat" >&2
+done
+"#;
+
 fn main() {
-    let mut command = sh("echo $$; exec yes");
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = piped(WATCHED).stdin(childproof::Stdio::piped()).spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
-    let mut read = vec![0; 64];
-    let len = stdout.read(&mut read).unwrap();
-    let said = String::from_utf8(read[..len].to_vec()).unwrap();
-    let pid = said.lines().next().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut look = || -> (usize, String) {
+        stdin.write_all(b"\n").unwrap();
+        let line = said.next().unwrap().unwrap();
+        let (written, stat) = line.split_once(' ').unwrap();
+        (written.parse().unwrap(), stat.to_owned())
+    };
 
     // Writing to a full pipe is the one thing that `yes` sleeps for.
-    let asleep = format!("read -r stat < /proc/{pid}/stat; echo \"$stat\"");
-    let written = || -> usize {
-        let io = printed(&format!("cat /proc/{pid}/io"));
-        io.lines()
-            .find_map(|line| line.strip_prefix("wchar: "))
-            .unwrap()
-            .parse()
-            .unwrap()
-    };
     let first = until(|| {
-        let before = written();
-        (printed(&asleep).contains("(yes) S ") && written() == before).then_some(before)
+        let (before, _) = look();
+        let (after, stat) = look();
+        (stat.contains("(yes) S ") && after == before).then_some(after)
     });
     assert!(
-        first <= len + PIPE + (64 << 10),
+        first <= PIPE + (64 << 10),
         "{first} bytes were written, but nobody read them"
     );
     assert_eq!(child.try_wait().unwrap(), None);
@@ -40,5 +46,5 @@ fn main() {
     // It goes on as soon as somebody reads.
     let mut rest = vec![0; 4 * PIPE];
     stdout.read_exact(&mut rest).unwrap();
-    assert!(written() > first);
+    assert!(look().0 > first);
 }

@@ -3,12 +3,16 @@
 use std::io::Read;
 
 use childproof::{Child, Stdio};
-use childproof_test_guests::{sh, status_of};
+use childproof_test_guests::{daemon_starter, status_of};
 
 fn main() {
-    let mut command = sh("sleep 1000 & echo up; echo ready >&2; wait");
+    let mut command = daemon_starter();
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::inherit())
+        .stderr(Stdio::piped());
     let start = || -> Child {
-        let mut child = command.stdout(Stdio::inherit()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.spawn().unwrap();
         child.stderr.take().unwrap().read_exact(&mut [0; 6]).unwrap();
         child
     };

@@ -145,7 +145,15 @@ unsafe fn run_process(
     argument: *mut c_void,
 ) -> raw::Result<()> {
     // SAFETY: as the caller promises.
-    let pid = unsafe { raw::clone(entry, stack.top(), flags | libc::CLONE_FILES, argument, std::ptr::null_mut()) }?;
+    let pid = unsafe {
+        raw::clone(
+            entry,
+            stack.top(),
+            flags | libc::CLONE_FILES,
+            argument,
+            std::ptr::null_mut(),
+        )
+    }?;
     wait::collect_unexecuted(pid);
     Ok(())
 }
@@ -153,7 +161,10 @@ unsafe fn run_process(
 fn explain(failure: Failure, plan: &Plan, confinement: &Confinement) -> ConfineError {
     let Failure { need, index, errno } = failure;
     let path = match (need, index) {
-        (Need::Directory, Some(index)) => confinement.directories.get(index).map(|directory| directory.target.clone()),
+        (Need::Directory, Some(index)) => confinement
+            .directories
+            .get(index)
+            .map(|directory| directory.target.clone()),
         (_, Some(index)) => plan.steps.get(index).map(|step| {
             let (Step::Directory(path)
             | Step::File(path, _)
@@ -253,7 +264,12 @@ fn clone_tree(directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, SystemE
 }
 
 fn make_root(shared: &mut Shared<'_>) -> Result<bool, Failure> {
-    let root = new_mount(c"tmpfs", &[(c"mode", c"755"), (c"size", c"4m")], MountAttrFlags::empty()).need(Need::Root)?;
+    let root = new_mount(
+        c"tmpfs",
+        &[(c"mode", c"755"), (c"size", c"4m")],
+        MountAttrFlags::empty(),
+    )
+    .need(Need::Root)?;
     // On top of the root of the host's files: whoever goes by a path from there still gets to those.
     let here = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     move_mount(&root, c"", CWD, c"/", here).need(Need::Root)?;
@@ -296,12 +312,24 @@ fn take(step: &Step, root: BorrowedFd<'_>, trees: &mut [Option<OwnedFd>]) -> Res
             let flags = AT_EMPTY_PATH | AT_RECURSIVE;
             kernel::set_mount_attributes(tree.as_fd(), flags, *attributes)
                 .map_err(|errno| SystemErrno::from_raw_os_error(errno.0))?;
-            move_mount(&tree, c"", root, target.as_c_str(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+            move_mount(
+                &tree,
+                c"",
+                root,
+                target.as_c_str(),
+                MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+            )
         }
         Step::Cover(path) => {
             let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY;
             let empty = new_mount(c"tmpfs", &[(c"mode", c"555"), (c"size", c"4k")], attributes)?;
-            move_mount(&empty, c"", root, path.as_c_str(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+            move_mount(
+                &empty,
+                c"",
+                root,
+                path.as_c_str(),
+                MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+            )
         }
     }
 }
@@ -321,7 +349,8 @@ fn new_proc(stack: &Stack) -> Result<OwnedFd, SystemErrno> {
 extern "C" fn mount_proc(proc: *mut c_void) -> c_int {
     // SAFETY: the builder passes a pointer to this, and does not touch it until this process has ended.
     let proc = unsafe { &mut *proc.cast::<Result<OwnedFd, SystemErrno>>() };
-    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let attributes =
+        MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     *proc = new_mount(c"proc", &[], attributes);
     raw::exit(0)
 }

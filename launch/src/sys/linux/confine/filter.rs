@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use libc::{
-    BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W,
-    SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, sock_filter,
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW,
+    SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, sock_filter,
 };
 
 /// Where `struct seccomp_data` has the call's number, the architecture, and the arguments, of 8 bytes each.
@@ -74,7 +74,9 @@ impl Table {
         let tree = spans.len() - 1;
         let starts: Vec<usize> = answers
             .iter()
-            .scan(tree, |start, answer| Some(std::mem::replace(start, *start + answer.len())))
+            .scan(tree, |start, answer| {
+                Some(std::mem::replace(start, *start + answer.len()))
+            })
             .collect();
         let leaves: Vec<Leaf> = spans
             .iter()
@@ -160,7 +162,10 @@ fn block(lists: &[Vec<Condition>]) -> Vec<sock_filter> {
                 Is::Not(value) => vec![jump(BPF_JEQ, *value, over, 0)],
                 Is::AnyOf(bits) => vec![jump(BPF_JSET, *bits, 0, over)],
                 Is::Masked(mask, value) => {
-                    vec![statement(BPF_ALU | BPF_AND | BPF_K, *mask), jump(BPF_JEQ, *value, 0, over)]
+                    vec![
+                        statement(BPF_ALU | BPF_AND | BPF_K, *mask),
+                        jump(BPF_JEQ, *value, 0, over),
+                    ]
                 }
             };
             rule.splice(0..0, [load(ARGUMENTS + 8 * argument)].into_iter().chain(test));

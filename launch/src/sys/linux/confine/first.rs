@@ -5,9 +5,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno as SystemErrno;
-use rustix::mount::{
-    MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, move_mount, open_tree,
-};
+use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, move_mount, open_tree};
 
 use super::super::raw::{self, Errno};
 use super::super::steps::lift;
@@ -18,7 +16,11 @@ pub(super) enum Role<'a> {
     /// The guard of the process group of the process of a pidfd.
     GroupOf(RawFd),
     /// Process 1 of a room: what it reads from, what it writes to, and the options of the `/tmp` that it makes anew.
-    Room { control: RawFd, clean: RawFd, tmp: &'a CStr },
+    Room {
+        control: RawFd,
+        clean: RawFd,
+        tmp: &'a CStr,
+    },
 }
 
 const NAME: &CStr = c"childproof-init";
@@ -68,8 +70,17 @@ pub(super) fn furnish(inside: &Inside) -> Result<(), SystemErrno> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     if inside.has_proc {
         // Read-only: what belongs to root there belongs to a root host's child as well.
-        mount(c"proc", c"/proc", c"proc", flags | MountFlags::NOEXEC | MountFlags::RDONLY, None)?;
-        inside.covered.iter().try_for_each(|file| mount_bind(c"/dev/null", file.as_c_str()))?;
+        mount(
+            c"proc",
+            c"/proc",
+            c"proc",
+            flags | MountFlags::NOEXEC | MountFlags::RDONLY,
+            None,
+        )?;
+        inside
+            .covered
+            .iter()
+            .try_for_each(|file| mount_bind(c"/dev/null", file.as_c_str()))?;
     }
     if inside.tmp_options.is_empty() {
         return Ok(());
@@ -91,7 +102,13 @@ pub(super) fn furnish(inside: &Inside) -> Result<(), SystemErrno> {
         }
         let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
         let tree = open_tree(&covered, below.path.as_c_str(), flags)?;
-        move_mount(&tree, c"", &tmp, below.path.as_c_str(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+        move_mount(
+            &tree,
+            c"",
+            &tmp,
+            below.path.as_c_str(),
+            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+        )?;
     }
     Ok(())
 }

@@ -3,12 +3,12 @@
 use std::ffi::{c_int, c_uint};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use super::super::raw::{Errno, Result, check};
 use linux_raw_sys::general::mount_attr;
 use linux_raw_sys::landlock::{
     LANDLOCK_CREATE_RULESET_VERSION, landlock_net_port_attr, landlock_path_beneath_attr, landlock_rule_type,
     landlock_ruleset_attr,
 };
-use super::super::raw::{Errno, Result, check};
 
 /// What a Landlock ruleset is about.
 #[derive(Debug)]
@@ -25,8 +25,14 @@ pub(super) struct Ruleset {
 pub(super) fn landlock_version() -> Result<u32> {
     let nothing = std::ptr::null::<landlock_ruleset_attr>();
     // SAFETY: with this flag the kernel takes null and no size, and answers a number.
-    let version =
-        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0usize, LANDLOCK_CREATE_RULESET_VERSION) };
+    let version = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            nothing,
+            0usize,
+            LANDLOCK_CREATE_RULESET_VERSION,
+        )
+    };
     check(version).map(|version| version as u32)
 }
 
@@ -40,7 +46,14 @@ pub(super) fn landlock_ruleset(ruleset: &Ruleset) -> Result<OwnedFd> {
     let size = size_of::<landlock_ruleset_attr>();
     // SAFETY: the struct lives during the call and has the size that is passed. A kernel that knows a shorter one takes it as
     // long as what it does not know is zero.
-    let fd = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, &raw const attributes, size, 0 as c_uint) };
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            &raw const attributes,
+            size,
+            0 as c_uint,
+        )
+    };
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
     check(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
@@ -51,7 +64,11 @@ pub(super) fn landlock_allow(ruleset: BorrowedFd<'_>, access: u64, place: Borrow
         allowed_access: access,
         parent_fd: place.as_raw_fd(),
     };
-    add_rule(ruleset, landlock_rule_type::LANDLOCK_RULE_PATH_BENEATH, (&raw const rule).cast())
+    add_rule(
+        ruleset,
+        landlock_rule_type::LANDLOCK_RULE_PATH_BENEATH,
+        (&raw const rule).cast(),
+    )
 }
 
 /// Allows these rights to a TCP port.
@@ -60,7 +77,11 @@ pub(super) fn landlock_allow_port(ruleset: BorrowedFd<'_>, access: u64, port: u1
         allowed_access: access,
         port: port.into(),
     };
-    add_rule(ruleset, landlock_rule_type::LANDLOCK_RULE_NET_PORT, (&raw const rule).cast())
+    add_rule(
+        ruleset,
+        landlock_rule_type::LANDLOCK_RULE_NET_PORT,
+        (&raw const rule).cast(),
+    )
 }
 
 fn add_rule(ruleset: BorrowedFd<'_>, kind: landlock_rule_type, rule: *const std::ffi::c_void) -> Result<()> {
@@ -97,8 +118,16 @@ pub(super) fn set_mount_attributes(mount: BorrowedFd<'_>, flags: u32, attributes
     };
     let (path, size) = (c"".as_ptr(), size_of::<mount_attr>());
     // SAFETY: the path is the empty string, and the struct has the size that is passed; both live during the call.
-    let result =
-        unsafe { libc::syscall(libc::SYS_mount_setattr, mount.as_raw_fd(), path, flags, &raw const attributes, size) };
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            path,
+            flags,
+            &raw const attributes,
+            size,
+        )
+    };
     check(result).map(drop)
 }
 
@@ -137,7 +166,14 @@ pub(super) fn clear_capabilities() -> Result<()> {
 /// Brings the loopback interface of the calling thread's network namespace up.
 pub(super) fn bring_loopback_up() -> Result<()> {
     // SAFETY: the call takes numbers and touches no memory.
-    let socket = check(unsafe { libc::syscall(libc::SYS_socket, libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
+    let socket = check(unsafe {
+        libc::syscall(
+            libc::SYS_socket,
+            libc::AF_INET,
+            libc::SOCK_DGRAM | libc::SOCK_CLOEXEC,
+            0,
+        )
+    })?;
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
     let socket = unsafe { OwnedFd::from_raw_fd(socket as RawFd) };
     // SAFETY: it is a plain C struct, for which all zeros is a value.
@@ -147,7 +183,15 @@ pub(super) fn bring_loopback_up() -> Result<()> {
     }
     request.ifr_ifru.ifru_flags = libc::IFF_UP as i16;
     // SAFETY: the request is the struct that this call takes, and lives during it.
-    check(unsafe { libc::syscall(libc::SYS_ioctl, socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) }).map(drop)
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_ioctl,
+            socket.as_raw_fd(),
+            libc::SIOCSIFFLAGS,
+            &raw const request,
+        )
+    })
+    .map(drop)
 }
 
 /// Leaves the calling thread `CAP_SYS_ADMIN` alone, also across an exec.
@@ -158,7 +202,17 @@ pub(super) fn keep_mount_capability() -> Result<()> {
     // The effective, the permitted and the inheritable set: the words for the first 32, then for the rest.
     set_capabilities([only, only, only, 0, 0, 0])?;
     // SAFETY: the call takes numbers and touches no memory.
-    check(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, MOUNT, 0, 0) }).map(drop)
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_prctl,
+            libc::PR_CAP_AMBIENT,
+            libc::PR_CAP_AMBIENT_RAISE,
+            MOUNT,
+            0,
+            0,
+        )
+    })
+    .map(drop)
 }
 
 fn set_capabilities(sets: [u32; 6]) -> Result<()> {

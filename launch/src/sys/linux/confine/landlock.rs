@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use linux_raw_sys::landlock::{
     LANDLOCK_ACCESS_FS_EXECUTE, LANDLOCK_ACCESS_FS_IOCTL_DEV, LANDLOCK_ACCESS_FS_MAKE_BLOCK,
     LANDLOCK_ACCESS_FS_MAKE_CHAR, LANDLOCK_ACCESS_FS_MAKE_SYM, LANDLOCK_ACCESS_FS_READ_DIR,
-    LANDLOCK_ACCESS_FS_READ_FILE, LANDLOCK_ACCESS_FS_REFER, LANDLOCK_ACCESS_FS_TRUNCATE,
-    LANDLOCK_ACCESS_FS_WRITE_FILE, LANDLOCK_ACCESS_NET_BIND_TCP, LANDLOCK_ACCESS_NET_CONNECT_TCP,
-    LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, LANDLOCK_SCOPE_SIGNAL,
+    LANDLOCK_ACCESS_FS_READ_FILE, LANDLOCK_ACCESS_FS_REFER, LANDLOCK_ACCESS_FS_TRUNCATE, LANDLOCK_ACCESS_FS_WRITE_FILE,
+    LANDLOCK_ACCESS_NET_BIND_TCP, LANDLOCK_ACCESS_NET_CONNECT_TCP, LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET,
+    LANDLOCK_SCOPE_SIGNAL,
 };
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 use rustix::io::Errno as SystemErrno;
@@ -47,8 +47,10 @@ const OF_FILES: u32 = LANDLOCK_ACCESS_FS_EXECUTE
 const TO_READ: u32 = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 /// What belongs to a file of one's own: all but to make devices.
 const TO_WRITE: u32 = !(LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_IOCTL_DEV);
-const OF_DEVICES: u32 =
-    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE | LANDLOCK_ACCESS_FS_IOCTL_DEV;
+const OF_DEVICES: u32 = LANDLOCK_ACCESS_FS_READ_FILE
+    | LANDLOCK_ACCESS_FS_WRITE_FILE
+    | LANDLOCK_ACCESS_FS_TRUNCATE
+    | LANDLOCK_ACCESS_FS_IOCTL_DEV;
 
 /// The rules of a profile.
 #[derive(Debug)]
@@ -84,7 +86,9 @@ pub(super) fn rules(confinement: &Confinement) -> Result<Rules, ConfineError> {
             need: Need::Landlock,
             path: None,
             errno: None,
-            help: format!("the kernel has version {version} of Landlock, and this takes version {need} (Linux 6.7 has 4, 6.12 has 6)"),
+            help: format!(
+                "the kernel has version {version} of Landlock, and this takes version {need} (Linux 6.7 has 4, 6.12 has 6)"
+            ),
         });
     }
     let ruleset = Ruleset {
@@ -165,7 +169,8 @@ fn outside(confinement: &Confinement) -> Result<Vec<(Place, u32)>, ConfineError>
         files.push((Place::ByHost(open(device)?), OF_DEVICES));
     }
     for directory in &confinement.directories {
-        let source = rustix::io::fcntl_dupfd_cloexec(&directory.source, 3).map_err(|errno| unusable(&directory.target, errno))?;
+        let source = rustix::io::fcntl_dupfd_cloexec(&directory.source, 3)
+            .map_err(|errno| unusable(&directory.target, errno))?;
         let access = if directory.writable { TO_WRITE } else { TO_READ };
         files.push((Place::ByHost(source), access));
     }

@@ -204,7 +204,10 @@ impl<'a> Root<'a> {
         self.make_file(Path::new("/etc/passwd"), passwd.into_bytes())?;
         self.make_file(Path::new("/etc/group"), group.into_bytes())?;
         if self.confinement.network == Network::None {
-            self.make_file(Path::new("/etc/hosts"), b"127.0.0.1 localhost\n::1 localhost\n".to_vec())?;
+            self.make_file(
+                Path::new("/etc/hosts"),
+                b"127.0.0.1 localhost\n::1 localhost\n".to_vec(),
+            )?;
             let services = b"passwd: files\ngroup: files\nhosts: files\n".to_vec();
             self.make_file(Path::new("/etc/nsswitch.conf"), services)?;
         }
@@ -344,7 +347,11 @@ impl<'a> Root<'a> {
     /// What is shown below `/tmp` and not below something else there, which brings it along.
     fn below_tmp(&self) -> Result<Vec<BelowTmp>, ConfineError> {
         let tmp = Path::new("/tmp");
-        let below: Vec<_> = self.shown.iter().filter(|shown| shown.target.starts_with(tmp)).collect();
+        let below: Vec<_> = self
+            .shown
+            .iter()
+            .filter(|shown| shown.target.starts_with(tmp))
+            .collect();
         let is_top = |shown: &&&Shown| {
             let above = |other: &&Shown| other.target != shown.target && shown.target.starts_with(&other.target);
             !below.iter().any(above)

@@ -80,7 +80,11 @@ impl Rooms {
             rooms.len() > 1
         };
         // One more is made while the first is cleaned, so that they can take turns.
-        let room = if is_one_of_several { self.lock().pop()? } else { return None };
+        let room = if is_one_of_several {
+            self.lock().pop()?
+        } else {
+            return None;
+        };
         if room.is_clean(Some(&PATIENCE)) {
             return Some(room);
         }

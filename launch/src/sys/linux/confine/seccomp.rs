@@ -151,12 +151,7 @@ pub(super) fn filter(confinement: &Confinement) -> Filter {
 }
 
 #[cfg(target_arch = "x86_64")]
-const REFUSED_ON_X86: &[libc::c_long] = &[
-    libc::SYS_ioperm,
-    libc::SYS_iopl,
-    libc::SYS_modify_ldt,
-    libc::SYS_uselib,
-];
+const REFUSED_ON_X86: &[libc::c_long] = &[libc::SYS_ioperm, libc::SYS_iopl, libc::SYS_modify_ldt, libc::SYS_uselib];
 
 /// A file with these bits runs as its owner, or with its group, for whoever starts it: the host's. No guest can make one.
 fn modes(table: &mut Table) {
@@ -169,13 +164,19 @@ fn modes(table: &mut Table) {
     ];
     #[cfg(target_arch = "x86_64")]
     calls.extend([(libc::SYS_chmod, 1), (libc::SYS_creat, 1), (libc::SYS_mknod, 1)]);
-    let rules = calls.into_iter().map(|(call, mode)| (call, vec![vec![(mode, OF_ANOTHER)]]));
+    let rules = calls
+        .into_iter()
+        .map(|(call, mode)| (call, vec![vec![(mode, OF_ANOTHER)]]));
     table.refused_if.extend(rules);
     // The mode counts only where a file is made.
     const MAKES: Is = Is::AnyOf((libc::O_CREAT | libc::O_TMPFILE & !libc::O_DIRECTORY) as u32);
-    table.refused_if.push((libc::SYS_openat, vec![vec![(2, MAKES), (3, OF_ANOTHER)]]));
+    table
+        .refused_if
+        .push((libc::SYS_openat, vec![vec![(2, MAKES), (3, OF_ANOTHER)]]));
     #[cfg(target_arch = "x86_64")]
-    table.refused_if.push((libc::SYS_open, vec![vec![(1, MAKES), (2, OF_ANOTHER)]]));
+    table
+        .refused_if
+        .push((libc::SYS_open, vec![vec![(1, MAKES), (2, OF_ANOTHER)]]));
 }
 
 /// Which sockets can be made. Pairs that are connected to each other are made by another call.
@@ -246,7 +247,10 @@ fn others(table: &mut Table) {
     table.refused_if.extend(rules);
     // Nor are those of the whole user.
     const IOPRIO_WHO_USER: u32 = 3;
-    for (call, user) in [(libc::SYS_setpriority, libc::PRIO_USER as u32), (libc::SYS_ioprio_set, IOPRIO_WHO_USER)] {
+    for (call, user) in [
+        (libc::SYS_setpriority, libc::PRIO_USER as u32),
+        (libc::SYS_ioprio_set, IOPRIO_WHO_USER),
+    ] {
         let rules = vec![vec![(1, Is::Not(0))], vec![(0, Is::Equal(user))]];
         table.refused_if.push((call, rules));
     }
@@ -362,19 +366,61 @@ mod tests {
         let stream = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
         let datagram = libc::SOCK_DGRAM;
         let connect = || Network::Connect(vec![443]);
-        assert_eq!(answer(Network::None, false, Tier::Full, libc::AF_INET, stream, 0), ALLOWED);
-        assert_eq!(answer(Network::None, false, Tier::Full, libc::AF_INET6, datagram, 0), ALLOWED);
-        assert_eq!(answer(Network::None, false, Tier::Full, libc::AF_UNIX, stream, 0), REFUSED_AS);
-        assert_eq!(answer(Network::None, true, Tier::Full, libc::AF_UNIX, stream, 0), ALLOWED);
-        assert_eq!(answer(Network::Host, true, Tier::Full, libc::AF_NETLINK, datagram, 0), REFUSED_AS);
-        assert_eq!(answer(Network::Host, true, Tier::Full, libc::AF_VSOCK, stream, 0), REFUSED_AS);
-        assert_eq!(answer(Network::Host, false, Tier::Full, libc::AF_INET, stream, 262), REFUSED_AS);
-        assert_eq!(answer(Network::Host, false, Tier::Full, libc::AF_INET, libc::SOCK_RAW, 1), REFUSED_AS);
-        assert_eq!(answer(Network::None, false, Tier::Reduced, libc::AF_INET, stream, 0), REFUSED_AS);
-        assert_eq!(answer(Network::None, true, Tier::Reduced, libc::AF_INET, stream, 0), REFUSED_AS);
-        assert_eq!(answer(Network::None, true, Tier::Reduced, libc::AF_UNIX, stream, 0), ALLOWED);
-        assert_eq!(answer(connect(), false, Tier::Reduced, libc::AF_INET, stream, 6), ALLOWED);
-        assert_eq!(answer(connect(), false, Tier::Reduced, libc::AF_INET, stream, 132), REFUSED_AS);
-        assert_eq!(answer(connect(), false, Tier::Full, libc::AF_INET, datagram, 0), REFUSED_AS);
+        assert_eq!(
+            answer(Network::None, false, Tier::Full, libc::AF_INET, stream, 0),
+            ALLOWED
+        );
+        assert_eq!(
+            answer(Network::None, false, Tier::Full, libc::AF_INET6, datagram, 0),
+            ALLOWED
+        );
+        assert_eq!(
+            answer(Network::None, false, Tier::Full, libc::AF_UNIX, stream, 0),
+            REFUSED_AS
+        );
+        assert_eq!(
+            answer(Network::None, true, Tier::Full, libc::AF_UNIX, stream, 0),
+            ALLOWED
+        );
+        assert_eq!(
+            answer(Network::Host, true, Tier::Full, libc::AF_NETLINK, datagram, 0),
+            REFUSED_AS
+        );
+        assert_eq!(
+            answer(Network::Host, true, Tier::Full, libc::AF_VSOCK, stream, 0),
+            REFUSED_AS
+        );
+        assert_eq!(
+            answer(Network::Host, false, Tier::Full, libc::AF_INET, stream, 262),
+            REFUSED_AS
+        );
+        assert_eq!(
+            answer(Network::Host, false, Tier::Full, libc::AF_INET, libc::SOCK_RAW, 1),
+            REFUSED_AS
+        );
+        assert_eq!(
+            answer(Network::None, false, Tier::Reduced, libc::AF_INET, stream, 0),
+            REFUSED_AS
+        );
+        assert_eq!(
+            answer(Network::None, true, Tier::Reduced, libc::AF_INET, stream, 0),
+            REFUSED_AS
+        );
+        assert_eq!(
+            answer(Network::None, true, Tier::Reduced, libc::AF_UNIX, stream, 0),
+            ALLOWED
+        );
+        assert_eq!(
+            answer(connect(), false, Tier::Reduced, libc::AF_INET, stream, 6),
+            ALLOWED
+        );
+        assert_eq!(
+            answer(connect(), false, Tier::Reduced, libc::AF_INET, stream, 132),
+            REFUSED_AS
+        );
+        assert_eq!(
+            answer(connect(), false, Tier::Full, libc::AF_INET, datagram, 0),
+            REFUSED_AS
+        );
     }
 }

@@ -33,7 +33,9 @@ fn user_namespaces(need: Need, errno: i32) -> &'static str {
                 set sysctl kernel.apparmor_restrict_unprivileged_userns=0";
     }
     match (need, errno) {
-        (Need::UserNamespace, libc::ENOSPC) => "there are too many user namespaces: raise sysctl user.max_user_namespaces",
+        (Need::UserNamespace, libc::ENOSPC) => {
+            "there are too many user namespaces: raise sysctl user.max_user_namespaces"
+        }
         (Need::UserNamespace | Need::Namespaces, libc::EPERM | libc::ENOSYS) => {
             "a filter of system calls forbids it, as in containers by default: allow unshare(2), mount(2) and setns(2) there \
              (with Docker, --security-opt seccomp=PROFILE), or choose the tier `reduced`"
