@@ -23,6 +23,7 @@
 
 mod communicate;
 mod confine;
+mod control_group;
 mod kept;
 mod live;
 mod meter;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::{Child, Profile, Program, Rlimit, SpawnError, sys};
+use crate::{Child, ControlGroup, Profile, Program, Rlimit, SpawnError, sys};
 
 /// A borrowed descriptor of the platform.
 #[cfg(unix)]
@@ -40,6 +40,7 @@ pub struct Command<'a> {
     pub(crate) directory: Option<BorrowedHandle<'a>>,
     pub(crate) directory_inside: Option<PathBuf>,
     pub(crate) profile: Option<&'a Profile>,
+    pub(crate) control_group: Option<&'a ControlGroup>,
     pub(crate) stdio: Stdio<'a>,
     pub(crate) rlimits: Vec<Rlimit>,
 }
@@ -56,6 +57,7 @@ impl<'a> Command<'a> {
             directory: None,
             directory_inside: None,
             profile: None,
+            control_group: None,
             stdio,
             rlimits: Vec::new(),
         }
@@ -126,6 +128,13 @@ impl<'a> Command<'a> {
     /// the host's, whoever the host is.
     pub fn confine(&mut self, profile: &'a Profile) -> &mut Self {
         self.profile = Some(profile);
+        self
+    }
+
+    /// Starts the child in a control group, whose limits then hold for it and for all that it starts. It enters the group
+    /// before anything else. Without it, the child is in the host's.
+    pub fn control_group(&mut self, group: &'a ControlGroup) -> &mut Self {
+        self.control_group = Some(group);
         self
     }
 

@@ -28,6 +28,8 @@ pub enum Stage {
     Privileges,
     /// Starting the first process of its tree.
     FirstProcess,
+    /// Entering its control group.
+    ControlGroup,
     /// Making it the leader of a session and a process group.
     Session,
     /// Setting all its signals to their defaults.
@@ -66,6 +68,7 @@ impl fmt::Display for Stage {
             Stage::OwnFiles => f.write_str("making /proc and /tmp"),
             Stage::Privileges => f.write_str("giving up privileges"),
             Stage::FirstProcess => f.write_str("starting the first process of the tree"),
+            Stage::ControlGroup => f.write_str("entering the control group"),
             Stage::Session => f.write_str("starting a session"),
             Stage::Signals => f.write_str("resetting the signals"),
             Stage::Descriptors => f.write_str("moving descriptors"),

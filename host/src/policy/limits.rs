@@ -50,18 +50,21 @@ pub struct Limits {
     pub drain: Option<Duration>,
     /// CPU time of a process; the system counts whole seconds, see [`cpu_seconds`](Self::cpu_seconds). Default: no bound.
     pub cpu: Option<Duration>,
-    /// Address space of a process, in bytes. A program that is larger than this, with its libraries or its stack, may be ended
-    /// while it is being executed: it was started, then, and was ended by a signal, with nobody having sent one. Default: no
-    /// bound.
+    /// Memory, in bytes. Where the host was given a control group of its own (cgroup v2; `childproof doctor` says so), it is
+    /// what a process and all that it starts hold together, and past it they are killed, which the status says. Elsewhere it is
+    /// the address space of each process by itself: a program that is larger than this, with its libraries or its stack, may be
+    /// ended while it is being executed; it was started, then, and was ended by a signal, with nobody having sent one. Default:
+    /// no bound.
     pub memory: Option<u64>,
     /// Descriptors a process may hold open. Default: no bound.
     pub open_files: Option<u64>,
     /// Size of a file that a process may write, in bytes. Zero lets it write to no regular file. Default: no bound.
     pub file_size: Option<u64>,
-    /// Processes and threads past which a process cannot start another: the kernel's RLIMIT_NPROC, which counts by user and
-    /// knows no trees. In the full tier it counts those in one profile: the children of this guest whose grants show them the
-    /// same, all that these started, and one for each child that watches over its tree. In the other tiers it counts all of the
-    /// host's user, whoever started them. Where the host is root it bounds nothing: the kernel exempts that user. Default: no
+    /// Processes and threads past which a process cannot start another. Where the host was given a control group of its own,
+    /// those of one process and of all that it starts. Elsewhere it is the kernel's RLIMIT_NPROC, which counts by user and knows
+    /// no trees: in the full tier it counts those in one profile (the children of this guest whose grants show them the same, all
+    /// that these started, and one for each child that watches over its tree), in the other tiers all of the host's user,
+    /// whoever started them. Where the host is root, RLIMIT_NPROC bounds nothing: the kernel exempts that user. Default: no
     /// bound.
     pub processes: Option<u64>,
 }

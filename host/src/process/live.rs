@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use childproof_launch::{Child, Exit, Signal, SignalError, WaitError};
+use childproof_launch::{Child, ControlGroup, Exit, Signal, SignalError, WaitError};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
@@ -29,6 +29,7 @@ pub(crate) struct Started {
     pub(crate) grant: String,
     pub(crate) child: Child,
     pub(crate) kernel_limits: KernelLimits,
+    pub(crate) control_group: Option<ControlGroup>,
     pub(crate) large_pipes: Vec<LargePipe>,
     pub(crate) meter: Option<Arc<Meter>>,
     pub(crate) place: Place,
@@ -55,6 +56,8 @@ pub(crate) struct Live {
     pub(crate) grant: String,
     child: Child,
     kernel_limits: KernelLimits,
+    /// After the child, which is then gone from it.
+    control_group: Option<ControlGroup>,
     meter: Option<Arc<Meter>>,
     audit: Audit,
     /// The runtime the process was started in, which may not be at hand where it is dropped.
@@ -85,6 +88,7 @@ impl Live {
             grant: started.grant,
             child: started.child,
             kernel_limits: started.kernel_limits,
+            control_group: started.control_group,
             meter: started.meter,
             audit,
             runtime,
@@ -292,10 +296,17 @@ impl Live {
             (Signal::Kill, Some(limit)) => EndedBy::Limit(limit),
             _ if state.sent.contains(&signal) => EndedBy::Guest,
             (Signal::Xcpu, _) if self.kernel_limits.cpu.is_some() => EndedBy::Limit(Limit::CpuTime),
+            (Signal::Kill, None) if self.is_out_of_memory() => EndedBy::Limit(Limit::Memory),
             (Signal::Kill, None) if cpu_is_used_up => EndedBy::Limit(Limit::CpuTime),
             (Signal::Xfsz, _) if self.kernel_limits.file_size => EndedBy::Limit(Limit::FileSize),
             _ => EndedBy::Itself,
         }
+    }
+
+    /// Whether the tree reached its limit of memory. Where the kernel does not say, nobody knows.
+    fn is_out_of_memory(&self) -> bool {
+        let group = self.control_group.as_ref();
+        group.is_some_and(|group| group.oom_killed().unwrap_or(false))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{Resource as HostResource, getrlimit};
 use tokio::runtime::Handle;
 
+use super::control_group;
 use super::live::{KernelLimits, Started};
 use super::quota::Bound;
 use super::request::{Directory, SpawnRequest, Stderr, Stdin, Stdout};
@@ -101,7 +102,11 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
         command.confine(profile);
     }
     command.envs(decision.env.iter().map(|(key, value)| (key, value)));
-    for rlimit in rlimits(limits) {
+    let control_group = control_group::for_limits(limits).map_err(failed)?;
+    if let Some(group) = &control_group {
+        command.control_group(group);
+    }
+    for rlimit in rlimits(limits, control_group.is_some()) {
         command.rlimit(rlimit);
     }
     let child = command.spawn().map_err(|error| {
@@ -125,6 +130,7 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
         grant: grant.to_owned(),
         child,
         kernel_limits,
+        control_group,
         large_pipes,
         meter,
         place,
@@ -272,7 +278,8 @@ fn ask_hook(ctx: &ProcessCtx, request: &SpawnRequest, decision: &Decision) -> Re
         .map_err(|reason| refused(ctx, request, HOOK_RULE, "program", Error::refused("program", reason)))
 }
 
-fn rlimits(limits: &Limits) -> Vec<Rlimit> {
+/// The limits of each process by itself. Those on memory and on processes are left out where the tree has them together.
+fn rlimits(limits: &Limits, has_tree_limits: bool) -> Vec<Rlimit> {
     let mut rlimits = vec![Rlimit::new(Resource::Core, 0)];
     if let Some(seconds) = limits.cpu_seconds() {
         // SIGXCPU at the limit; SIGKILL a second later for a program that goes on.
@@ -282,11 +289,12 @@ fn rlimits(limits: &Limits) -> Vec<Rlimit> {
             hard: seconds.saturating_add(1),
         });
     }
+    let alone = |limit: Option<u64>| limit.filter(|_| !has_tree_limits);
     let others = [
-        (Resource::AddressSpace, limits.memory),
+        (Resource::AddressSpace, alone(limits.memory)),
         (Resource::OpenFiles, limits.open_files),
         (Resource::FileSize, limits.file_size),
-        (Resource::Processes, limits.processes),
+        (Resource::Processes, alone(limits.processes)),
     ];
     rlimits.extend(
         others

@@ -236,6 +236,7 @@ fn start(command: &Command<'_>, image: &Image, number: Option<FileNumber>) -> Re
                 stdio.stderr.as_raw_fd(),
             ],
             rlimits: image.rlimits.as_slice(),
+            control_group: command.control_group.map(|group| group.procs().as_raw_fd()),
             profile,
             control: stay.as_ref().and_then(Stay::control).map(|control| control.as_raw_fd()),
         },

@@ -33,6 +33,8 @@ pub(super) struct Plan<'a> {
     pub(super) stdio: [RawFd; 3],
     /// Which resource, its number, and the soft and hard limit.
     pub(super) rlimits: &'a [(Resource, libc::c_long, u64, u64)],
+    /// The file that it writes to in order to enter its control group.
+    pub(super) control_group: Option<RawFd>,
     /// What it is to be held to.
     pub(super) profile: Option<&'a Profile>,
     /// Where it writes its number to, for the first process of its room.
@@ -77,6 +79,10 @@ impl<T, E: Into<Errno>> At<T> for Result<T, E> {
 /// The pointers in `plan` are as its fields say. The caller is a process of its own with a table of descriptors and of signal
 /// dispositions of its own, and has all signals blocked.
 pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
+    if let Some(processes) = plan.control_group {
+        // To the kernel, 0 is whoever writes.
+        raw::write(processes, b"0").at(Stage::ControlGroup)?;
+    }
     raw::setsid().at(Stage::Session)?;
     // Before the mask is emptied: a handler of the host must never run here, in the host's memory. Also what the host
     // ignores is set back (SIGPIPE in every Rust program), which exec alone would leave.

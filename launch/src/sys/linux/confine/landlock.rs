@@ -5,7 +5,7 @@
 //! that it starts is restricted with it, for ever.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use linux_raw_sys::landlock::{
@@ -54,19 +54,16 @@ const OF_DEVICES: u32 = LANDLOCK_ACCESS_FS_READ_FILE
 
 /// The rules of a profile.
 #[derive(Debug)]
-pub(super) struct Rules {
-    ruleset: Ruleset,
-    files: Vec<(Place, u32)>,
-    ports: Vec<u16>,
-}
-
-/// Where a rule holds, and for all that lies below.
-#[derive(Debug)]
-enum Place {
-    /// What the child finds by this path.
-    ByChild(CString),
-    /// What the host found.
-    ByHost(OwnedFd),
+pub(super) enum Rules {
+    /// They are about what each child has of its own, and each child makes them for itself.
+    Own {
+        ruleset: Ruleset,
+        /// Where rights are given, and to all that lies below: what the child finds by these paths.
+        files: Vec<(CString, u32)>,
+        ports: Vec<u16>,
+    },
+    /// They are the same for all.
+    Shared(OwnedFd),
 }
 
 /// The version of Landlock that the kernel has.
@@ -104,15 +101,48 @@ pub(super) fn rules(confinement: &Confinement) -> Result<Rules, ConfineError> {
             false => 0,
         },
     };
-    let files = match confinement.tier {
-        Tier::Full => inside(confinement)?,
-        Tier::Reduced => outside(confinement)?,
-    };
     let ports = match &confinement.network {
         Network::Connect(ports) => ports.clone(),
         Network::None | Network::Host => Vec::new(),
     };
-    Ok(Rules { ruleset, files, ports })
+    match confinement.tier {
+        Tier::Full => Ok(Rules::Own {
+            files: inside(confinement)?,
+            ruleset,
+            ports,
+        }),
+        Tier::Reduced => {
+            let files = outside(confinement)?;
+            let files = files.iter().map(|(place, access)| (place.as_fd(), *access));
+            make(&ruleset, files, &ports)
+                .map(Rules::Shared)
+                .map_err(|errno| missing(Need::Landlock, errno))
+        }
+    }
+}
+
+/// A ruleset with its rules. It may be made by a child before exec: nothing here allocates.
+fn make<'a>(
+    ruleset: &Ruleset,
+    files: impl Iterator<Item = (BorrowedFd<'a>, u32)>,
+    ports: &[u16],
+) -> raw::Result<OwnedFd> {
+    let made = kernel::landlock_ruleset(ruleset)?;
+    for (place, access) in files {
+        allow(&made, ruleset, place, access)?;
+    }
+    for port in ports {
+        kernel::landlock_allow_port(made.as_fd(), LANDLOCK_ACCESS_NET_CONNECT_TCP.into(), *port)?;
+    }
+    Ok(made)
+}
+
+fn allow(made: &OwnedFd, ruleset: &Ruleset, place: BorrowedFd<'_>, access: u32) -> raw::Result<()> {
+    let of_kind = match fstat(place) {
+        Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFDIR => u32::MAX,
+        _ => OF_FILES,
+    };
+    kernel::landlock_allow(made.as_fd(), u64::from(access & of_kind) & ruleset.files, place)
 }
 
 fn handled(version: u32) -> u32 {
@@ -121,22 +151,22 @@ fn handled(version: u32) -> u32 {
 }
 
 /// The rules for a root that shows what may be seen and nothing else: read everything, write where it may be written.
-fn inside(confinement: &Confinement) -> Result<Vec<(Place, u32)>, ConfineError> {
+fn inside(confinement: &Confinement) -> Result<Vec<(CString, u32)>, ConfineError> {
     let mut files = vec![
-        (Place::ByChild(c"/".to_owned()), TO_READ),
-        (Place::ByChild(c"/dev".to_owned()), OF_DEVICES),
-        (Place::ByChild(c"/tmp".to_owned()), TO_WRITE),
+        (c"/".to_owned(), TO_READ),
+        (c"/dev".to_owned(), OF_DEVICES),
+        (c"/tmp".to_owned(), TO_WRITE),
     ];
     for directory in confinement.directories.iter().filter(|directory| directory.writable) {
         let path = CString::new(directory.target.as_os_str().as_encoded_bytes())
             .map_err(|_| unusable(&directory.target, SystemErrno::INVAL))?;
-        files.push((Place::ByChild(path), TO_WRITE));
+        files.push((path, TO_WRITE));
     }
     Ok(files)
 }
 
 /// The rules for the host's own root.
-fn outside(confinement: &Confinement) -> Result<Vec<(Place, u32)>, ConfineError> {
+fn outside(confinement: &Confinement) -> Result<Vec<(OwnedFd, u32)>, ConfineError> {
     let resolver: &[&str] = match confinement.network {
         Network::None => &[],
         Network::Connect(_) | Network::Host => RESOLVER,
@@ -163,21 +193,20 @@ fn outside(confinement: &Confinement) -> Result<Vec<(Place, u32)>, ConfineError>
     }
     let mut files = Vec::new();
     for path in &shown {
-        files.push((Place::ByHost(open(path)?), TO_READ));
+        files.push((open(path)?, TO_READ));
     }
     for device in DEVICES.iter().map(Path::new).filter(|device| device.exists()) {
-        files.push((Place::ByHost(open(device)?), OF_DEVICES));
+        files.push((open(device)?, OF_DEVICES));
     }
     for directory in &confinement.directories {
         let source = rustix::io::fcntl_dupfd_cloexec(&directory.source, 3)
             .map_err(|errno| unusable(&directory.target, errno))?;
         let access = if directory.writable { TO_WRITE } else { TO_READ };
-        files.push((Place::ByHost(source), access));
+        files.push((source, access));
     }
-    // What others can be read of there, the kernel decides by who may trace whom: Landlock forbids that.
-    files.push((Place::ByChild(c"/proc/self".to_owned()), TO_READ));
-    for file in [c"/proc/cpuinfo", c"/proc/filesystems", c"/proc/meminfo", c"/proc/stat"] {
-        files.push((Place::ByChild(file.to_owned()), TO_READ));
+    // Of processes, a child could read there what is said of all of them, and rules cannot tell its own.
+    for file in ["/proc/cpuinfo", "/proc/filesystems", "/proc/meminfo", "/proc/stat"] {
+        files.push((open(Path::new(file))?, TO_READ));
     }
     Ok(files)
 }
@@ -198,29 +227,18 @@ impl Rules {
     ///
     /// It runs in a child before exec: nothing here allocates.
     pub(super) fn apply(&self) -> raw::Result<()> {
-        let ruleset = kernel::landlock_ruleset(&self.ruleset)?;
-        for (place, access) in &self.files {
-            match place {
-                Place::ByChild(path) => {
-                    let Some(place) = open_by_child(path)? else { continue };
-                    self.allow(&ruleset, &place, *access)?;
+        match self {
+            Rules::Shared(made) => kernel::landlock_restrict_self(made.as_fd()),
+            Rules::Own { ruleset, files, ports } => {
+                let made = make(ruleset, std::iter::empty(), ports)?;
+                for (path, access) in files {
+                    if let Some(place) = open_by_child(path)? {
+                        allow(&made, ruleset, place.as_fd(), *access)?;
+                    }
                 }
-                Place::ByHost(place) => self.allow(&ruleset, place, *access)?,
+                kernel::landlock_restrict_self(made.as_fd())
             }
         }
-        for port in &self.ports {
-            kernel::landlock_allow_port(ruleset.as_fd(), LANDLOCK_ACCESS_NET_CONNECT_TCP.into(), *port)?;
-        }
-        kernel::landlock_restrict_self(ruleset.as_fd())
-    }
-
-    fn allow(&self, ruleset: &OwnedFd, place: &OwnedFd, access: u32) -> raw::Result<()> {
-        let of_kind = match fstat(place) {
-            Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFDIR => u32::MAX,
-            _ => OF_FILES,
-        };
-        let access = u64::from(access & of_kind) & self.ruleset.files;
-        kernel::landlock_allow(ruleset.as_fd(), access, place.as_fd())
     }
 }
 
