@@ -4,8 +4,8 @@
 //! The host starts it with all signals blocked, SIGCHLD ignored (so the kernel collects the orphans that become its
 //! children), and descriptor 1, a pidfd of the host. Its first argument says what it is:
 //!
-//! - `group`: the guard of a process group. Descriptor 0 is a pidfd of the child that leads it. When child or host end, it
-//!   kills the group and ends.
+//! - `guard`: the guard of process groups. From descriptor 0, a socket, it receives a pidfd of each child that leads one. When
+//!   a child ends, it kills that group, and when the host ends, all of them, and ends.
 //! - `room`: process 1 of a pid namespace, which one child after the other has for itself. From descriptor 0 it reads the
 //!   number of each child. When the child ends, it kills every other process of the namespace, waits until none is left,
 //!   makes `/tmp` anew (its second argument are the options; empty for none), and writes a byte to descriptor 2. When the host
@@ -18,7 +18,7 @@
 
 use core::arch::{asm, global_asm};
 
-/// Where a room's children come from, or the child that a guard waits for.
+/// Where children come from.
 const CONTROL: usize = 0;
 const HOST: usize = 1;
 /// Where to say that a room is clean.
@@ -29,6 +29,9 @@ const ESRCH: isize = -3;
 const ECHILD: isize = -10;
 const POLLIN: i16 = 1;
 const SIGKILL: usize = 9;
+const EPOLLIN: u32 = 1;
+const EPOLL_CTL_ADD: usize = 1;
+const RLIMIT_NOFILE: usize = 7;
 const EVERYBODY: usize = -1isize as usize;
 /// Children of every kind (`__WALL`).
 const ALL_KINDS: usize = 0x4000_0000;
@@ -44,12 +47,17 @@ mod number {
     pub const READ: usize = 0;
     pub const WRITE: usize = 1;
     pub const CLOSE: usize = 3;
+    pub const RECVMSG: usize = 47;
     pub const WAIT4: usize = 61;
     pub const KILL: usize = 62;
     pub const MOUNT: usize = 165;
     pub const UMOUNT2: usize = 166;
     pub const EXIT_GROUP: usize = 231;
+    pub const EPOLL_CTL: usize = 233;
     pub const PPOLL: usize = 271;
+    pub const EPOLL_PWAIT: usize = 281;
+    pub const EPOLL_CREATE1: usize = 291;
+    pub const PRLIMIT64: usize = 302;
     pub const PIDFD_SEND_SIGNAL: usize = 424;
     pub const PIDFD_OPEN: usize = 434;
 }
@@ -59,12 +67,17 @@ mod number {
     pub const READ: usize = 63;
     pub const WRITE: usize = 64;
     pub const CLOSE: usize = 57;
+    pub const RECVMSG: usize = 212;
     pub const WAIT4: usize = 260;
     pub const KILL: usize = 129;
     pub const MOUNT: usize = 40;
     pub const UMOUNT2: usize = 39;
     pub const EXIT_GROUP: usize = 94;
     pub const PPOLL: usize = 73;
+    pub const EPOLL_PWAIT: usize = 22;
+    pub const EPOLL_CREATE1: usize = 20;
+    pub const EPOLL_CTL: usize = 21;
+    pub const PRLIMIT64: usize = 261;
     pub const PIDFD_SEND_SIGNAL: usize = 424;
     pub const PIDFD_OPEN: usize = 434;
 }
@@ -94,12 +107,81 @@ extern "C" fn main(stack: *const [*const u8; 4]) -> ! {
     }
 }
 
-/// Waits for the end of the child or of the host, and kills the child's process group.
+/// Watches over the groups of all children that it is told of. What it cannot do ends it, and with it all groups.
 fn guard() -> ! {
-    wait(CONTROL);
-    // SAFETY: the call takes numbers, and null for the information that the kernel makes itself.
-    unsafe { call(number::PIDFD_SEND_SIGNAL, [CONTROL, SIGKILL, 0, PIDFD_SIGNAL_PROCESS_GROUP, 0]) };
+    // One descriptor a child: as many as there may be.
+    let mut most = [0u64; 2];
+    // SAFETY: the kernel writes the limit to the variable and reads it from there, which lives during the calls.
+    unsafe {
+        call(number::PRLIMIT64, [0, RLIMIT_NOFILE, 0, &raw mut most as usize, 0]);
+        most[0] = most[1];
+        call(number::PRLIMIT64, [0, RLIMIT_NOFILE, &raw const most as usize, 0, 0]);
+    }
+    // SAFETY: the call takes a number.
+    let Ok(events) = usize::try_from(unsafe { call(number::EPOLL_CREATE1, [0; 5]) }) else { exit() };
+    let mut last = events;
+    if !watch(events, CONTROL) || !watch(events, HOST) {
+        exit()
+    }
+    loop {
+        let mut event = Event { events: 0, fd: 0 };
+        // SAFETY: the kernel writes at most one event, to a variable that lives during the call, and takes null for the mask.
+        let happened = unsafe { call(number::EPOLL_PWAIT, [events, &raw mut event as usize, 1, usize::MAX, 0]) };
+        let fd = match happened {
+            1 => event.fd as usize,
+            EINTR => continue,
+            _ => HOST,
+        };
+        match fd {
+            HOST => break,
+            CONTROL => match receive() {
+                Some(child) if watch(events, child) => last = if child > last { child } else { last },
+                _ => break,
+            },
+            child => {
+                kill_group(child);
+                // SAFETY: the call takes a number.
+                unsafe { call(number::CLOSE, [child, 0, 0, 0, 0]) };
+            }
+        }
+    }
+    // The descriptors are the list of children. To the others the signal means nothing.
+    (CLEAN..=last).for_each(kill_group);
     exit()
+}
+
+fn kill_group(child: usize) {
+    // SAFETY: the call takes numbers, and null for the information that the kernel makes itself.
+    unsafe { call(number::PIDFD_SEND_SIGNAL, [child, SIGKILL, 0, PIDFD_SIGNAL_PROCESS_GROUP, 0]) };
+}
+
+/// struct epoll_event, which is packed on x86-64 alone.
+#[cfg_attr(target_arch = "x86_64", repr(C, packed))]
+#[cfg_attr(not(target_arch = "x86_64"), repr(C))]
+struct Event {
+    events: u32,
+    fd: u64,
+}
+
+fn watch(events: usize, fd: usize) -> bool {
+    let event = Event { events: EPOLLIN, fd: fd as u64 };
+    // SAFETY: the kernel reads the struct, which lives during the call.
+    unsafe { call(number::EPOLL_CTL, [events, EPOLL_CTL_ADD, fd, &raw const event as usize, 0]) == 0 }
+}
+
+/// The descriptor that comes with a message. None when there are no more messages, or none with a descriptor.
+fn receive() -> Option<usize> {
+    let mut byte = 0u8;
+    let data = [&raw mut byte as usize, 1];
+    // struct cmsghdr: its length, two kinds of 4 bytes each; and the descriptor.
+    let mut control = [0usize; 3];
+    // struct msghdr: no address, one piece of data, the control data, and flags.
+    let mut message = [0, 0, &raw const data as usize, 1, &raw mut control as usize, size_of_val(&control), 0];
+    // SAFETY: the kernel writes one byte of data, at most the size of the control data, and to the message itself, all of
+    // which live during the call.
+    let received = unsafe { call(number::RECVMSG, [CONTROL, &raw mut message as usize, 0, 0, 0]) };
+    let [length, _, descriptor] = control;
+    (received == 1 && length >= 20).then_some(descriptor as u32 as usize)
 }
 
 /// Serves one child after the other. Whatever cannot be done ends it, and with it the room.

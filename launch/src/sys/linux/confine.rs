@@ -9,6 +9,7 @@ mod build;
 mod filter;
 mod first;
 mod gate;
+mod guard;
 mod init;
 mod kernel;
 mod landlock;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 pub(super) use self::gate::start;
+pub(super) use self::guard::Post;
 use self::landlock::Rules;
 pub(super) use self::room::Stay;
 use super::raw::{self, Errno};
@@ -43,6 +45,14 @@ pub(crate) struct Profile {
     init: Arc<OwnedFd>,
     /// The host, for the first process to see its end.
     host: OwnedFd,
+}
+
+/// Who ends the tree of a child, whatever becomes of the host.
+pub(super) enum Watcher {
+    /// The first process of the room that the child has.
+    Room(Stay),
+    /// The guard of its process group.
+    Guard(Post),
 }
 
 /// The namespaces, and what is made anew in them for each child.
@@ -81,10 +91,12 @@ impl Profile {
         self.tier
     }
 
-    /// A place for a child, if the tier has such. All signals are blocked meanwhile.
-    pub(super) fn enter(&self) -> Result<Option<Stay>, Failure> {
-        let inside = self.inside.as_ref();
-        inside.map(|inside| inside.rooms.enter(self, inside)).transpose()
+    /// Sees to it that somebody ends the tree of a child to be. All signals are blocked meanwhile.
+    pub(super) fn watcher(&self) -> Result<Watcher, Failure> {
+        match &self.inside {
+            Some(inside) => inside.rooms.enter(self, inside).map(Watcher::Room),
+            None => Post::take(self).map(Watcher::Guard),
+        }
     }
 
     /// The kinds of namespaces that a room has.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::confine::Stay;
+use super::confine::{Post, Stay};
 use super::raw::{self, Errno};
 use super::wait::{self, Collect, Look};
 use super::{kill, number, reaper};
@@ -26,8 +26,8 @@ pub(super) struct Started {
 pub(super) enum Tree {
     /// A signal to its process group, by the host.
     Group,
-    /// The same, and a process that does it when the child or the host ends, and ends itself then.
-    GuardedGroup(OwnedFd),
+    /// The same, and the guard of such groups does it as well when the child or the host ends.
+    GuardedGroup(Post),
     /// The end of the child's room, of which the first process sees to it.
     Room(Stay),
 }
@@ -37,8 +37,7 @@ impl Started {
     pub(super) fn abandon(self) {
         end(&self.pidfd);
         match self.tree {
-            Tree::Group => {}
-            Tree::GuardedGroup(guard) => end(&guard),
+            Tree::Group | Tree::GuardedGroup(_) => {}
             Tree::Room(stay) => stay.abandon(),
         }
     }
@@ -154,8 +153,7 @@ impl State {
         self.end = end;
         match std::mem::replace(&mut self.tree, Tree::Group) {
             Tree::Room(stay) if is_collected => stay.leave(),
-            Tree::Group | Tree::Room(_) => {}
-            Tree::GuardedGroup(guard) => leave_to_reaper(guard),
+            Tree::Group | Tree::GuardedGroup(_) | Tree::Room(_) => {}
         }
     }
 }

@@ -251,6 +251,37 @@ pub(super) fn own_number() -> libc::pid_t {
     unsafe { libc::syscall(libc::SYS_getpid) as libc::pid_t }
 }
 
+/// Sends a pidfd of the calling process over a socket.
+pub(super) fn send_own_pidfd(socket: RawFd) -> Result<()> {
+    /// A control message with one descriptor, as the kernel lays it out.
+    #[repr(C)]
+    struct Rights {
+        header: libc::cmsghdr,
+        descriptor: c_int,
+    }
+    // SAFETY: the call takes numbers and touches no memory.
+    let pidfd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, own_number(), 0 as c_uint) })? as RawFd;
+    // SAFETY: both are plain C structs, for which all zeros is a value.
+    let (mut rights, mut message) = unsafe { std::mem::zeroed::<(Rights, libc::msghdr)>() };
+    rights.header.cmsg_len = (std::mem::offset_of!(Rights, descriptor) + size_of::<c_int>()) as _;
+    rights.header.cmsg_level = libc::SOL_SOCKET;
+    rights.header.cmsg_type = libc::SCM_RIGHTS;
+    rights.descriptor = pidfd;
+    let mut byte = 0u8;
+    let mut data = libc::iovec {
+        iov_base: (&raw mut byte).cast(),
+        iov_len: 1,
+    };
+    message.msg_iov = &raw mut data;
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw mut rights).cast();
+    message.msg_controllen = size_of::<Rights>() as _;
+    // SAFETY: the message and what it points to live during the call, and have the sizes that it says.
+    let sent = check(unsafe { libc::syscall(libc::SYS_sendmsg, socket, &raw const message, libc::MSG_NOSIGNAL) });
+    close_on_exec(pidfd)?;
+    sent.map(drop)
+}
+
 /// Writes to a pipe, all or nothing.
 pub(super) fn write(fd: RawFd, bytes: &[u8]) -> Result<()> {
     // SAFETY: the kernel reads as many bytes as the slice has.

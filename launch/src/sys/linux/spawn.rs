@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::classify::spawn_error;
-use super::confine::{self, Stay};
+use super::confine::{self, Watcher};
 use super::process::{Child, Process, Started, Tree};
 use super::raw::{self, Errno, SignalSet};
 use super::sigmask::BlockedSignals;
@@ -218,10 +218,7 @@ fn start(command: &Command<'_>, image: &Image, number: Option<FileNumber>) -> Re
     // A signal that came to the child would run the host's handler in the host's memory, so it takes none until it has set
     // all of them to their defaults.
     let blocked = BlockedSignals::new(SignalSet::FULL).at(Stage::Clone)?;
-    let stay = match profile {
-        Some(profile) => profile.enter()?,
-        None => None,
-    };
+    let watcher = profile.map(confine::Profile::watcher).transpose()?;
     let mut shared = Shared {
         plan: Plan {
             program: command.program.file().as_raw_fd(),
@@ -238,16 +235,21 @@ fn start(command: &Command<'_>, image: &Image, number: Option<FileNumber>) -> Re
             rlimits: image.rlimits.as_slice(),
             control_group: command.control_group.map(|group| group.procs().as_raw_fd()),
             profile,
-            control: stay.as_ref().and_then(Stay::control).map(|control| control.as_raw_fd()),
+            watcher: match &watcher {
+                None => steps::Watcher::Nobody,
+                Some(Watcher::Room(stay)) => steps::Watcher::Room(stay.control()),
+                Some(Watcher::Guard(guard)) => steps::Watcher::Guard(guard.socket()),
+            },
         },
         failure: None,
     };
     let for_child = (&raw mut shared).cast::<c_void>();
     // SAFETY: `child` is made to share the caller's memory, with `shared` as its only access to it, which this thread does
     // not touch before it goes on; and all signals are blocked.
-    let started = match profile {
-        Some(profile) => unsafe { confine::start(profile, stay, child, for_child) },
-        None => unsafe { start_unconfined(child, for_child) },
+    let started = match (profile, watcher) {
+        (Some(profile), Some(Watcher::Room(stay))) => unsafe { confine::start(profile, stay, child, for_child) },
+        (_, Some(Watcher::Guard(post))) => unsafe { start_here(child, for_child, Tree::GuardedGroup(post)) },
+        _ => unsafe { start_here(child, for_child, Tree::Group) },
     };
     drop(blocked);
     let started = started?;
@@ -260,15 +262,16 @@ fn start(command: &Command<'_>, image: &Image, number: Option<FileNumber>) -> Re
     }
 }
 
-/// Starts a child as it is.
+/// Starts a child in the namespaces of the host.
 ///
 /// # Safety
 ///
 /// `child` and `argument` are fit for a process that shares the caller's memory, while the caller is suspended. All signals
 /// are blocked.
-unsafe fn start_unconfined(
+unsafe fn start_here(
     child: extern "C" fn(*mut c_void) -> c_int,
     argument: *mut c_void,
+    tree: Tree,
 ) -> Result<Started, Failure> {
     let stack = Stack::new().at(Stage::Stack)?;
     let mut pidfd: c_int = -1;
@@ -280,11 +283,7 @@ unsafe fn start_unconfined(
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it: one that did not know the flag would
     // have failed the reaper's check.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Started {
-        pid,
-        pidfd,
-        tree: Tree::Group,
-    })
+    Ok(Started { pid, pidfd, tree })
 }
 
 /// Where the child begins. It ends in exec, or here.

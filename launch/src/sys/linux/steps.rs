@@ -37,8 +37,18 @@ pub(super) struct Plan<'a> {
     pub(super) control_group: Option<RawFd>,
     /// What it is to be held to.
     pub(super) profile: Option<&'a Profile>,
-    /// Where it writes its number to, for the first process of its room.
-    pub(super) control: Option<RawFd>,
+    /// Whom it tells of itself before it does anything that is of use to it.
+    pub(super) watcher: Watcher,
+}
+
+/// Who ends what it leaves behind: see `confine`.
+#[derive(Clone, Copy)]
+pub(super) enum Watcher {
+    Nobody,
+    /// The first process of its room, which reads its number from here.
+    Room(RawFd),
+    /// The guard of its group, which receives its pidfd from here.
+    Guard(RawFd),
 }
 
 /// A working directory.
@@ -95,9 +105,10 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
         Some(Directory::Open(directory)) => Some(lift(directory).at(Stage::Descriptors)?),
         _ => None,
     };
-    let control = match plan.control {
-        Some(control) => Some(lift(control).at(Stage::Descriptors)?),
-        None => None,
+    let watcher = match plan.watcher {
+        Watcher::Nobody => Watcher::Nobody,
+        Watcher::Room(control) => Watcher::Room(lift(control).at(Stage::Descriptors)?),
+        Watcher::Guard(socket) => Watcher::Guard(lift(socket).at(Stage::Descriptors)?),
     };
     let [stdin, stdout, stderr] = plan.stdio;
     let stdin = lift(stdin).at(Stage::Descriptors)?;
@@ -107,8 +118,12 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
     raw::duplicate_onto(stdout, 1).at(Stage::Stdio)?;
     raw::duplicate_onto(stderr, 2).at(Stage::Stdio)?;
 
-    if let Some(control) = control {
-        raw::write(control, &raw::own_number().to_ne_bytes()).at(Stage::FirstProcess)?;
+    match watcher {
+        Watcher::Nobody => {}
+        Watcher::Room(control) => {
+            raw::write(control, &raw::own_number().to_ne_bytes()).at(Stage::FirstProcess)?;
+        }
+        Watcher::Guard(socket) => raw::send_own_pidfd(socket).at(Stage::FirstProcess)?,
     }
     let (program, directory) = match plan.profile {
         Some(profile) => {

@@ -13,8 +13,8 @@ use super::{Inside, Profile, kernel};
 
 /// What it is to be.
 pub(super) enum Role<'a> {
-    /// The guard of the process group of the process of a pidfd.
-    GroupOf(RawFd),
+    /// The guard of process groups: what it receives pidfds from.
+    Guard { socket: RawFd },
     /// Process 1 of a room: what it reads from, what it writes to, and the options of the `/tmp` that it makes anew.
     Room {
         control: RawFd,
@@ -30,7 +30,7 @@ const NAME: &CStr = c"childproof-init";
 pub(super) fn execute(profile: &Profile, role: &Role<'_>) -> Errno {
     let null = std::ptr::null::<c_char>();
     let arguments = match role {
-        Role::GroupOf(_) => [NAME.as_ptr(), c"group".as_ptr(), null, null],
+        Role::Guard { .. } => [NAME.as_ptr(), c"guard".as_ptr(), null, null],
         Role::Room { tmp, .. } => [NAME.as_ptr(), c"room".as_ptr(), tmp.as_ptr(), null],
     };
     match prepare(profile, role) {
@@ -47,9 +47,10 @@ fn prepare(profile: &Profile, role: &Role<'_>) -> raw::Result<RawFd> {
     let program = lift(profile.init.as_raw_fd())?;
     let host = lift(profile.host.as_raw_fd())?;
     match *role {
-        Role::GroupOf(child) => {
+        Role::Guard { socket } => {
+            // It signals what children of a privileged host run, and has that host's user.
             kernel::clear_capabilities()?;
-            raw::duplicate_onto(lift(child)?, 0)?;
+            raw::duplicate_onto(lift(socket)?, 0)?;
             raw::duplicate_onto(host, 1)?;
             raw::close_range_on_exec(2)?;
         }

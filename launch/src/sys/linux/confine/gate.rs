@@ -4,22 +4,17 @@
 //! namespaces of a room at once, and creates the child, which is a sibling of it and so a child of the host: the host waits
 //! for it and signals it as it does any other.
 //!
-//! In the reduced tier there is nothing to enter: the gate creates the child, and becomes the process that guards its group.
-//!
 //! Gate and child run in the host's memory until they execute something or end, while the host's thread is suspended: system
 //! calls alone, nothing allocated. The gate shares the host's descriptors, so that it can leave the pidfds there.
 
 use std::ffi::{c_int, c_void};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
-use rustix::thread::{UnshareFlags, unshare_unsafe};
-
 use super::super::process::{Started, Tree, end};
 use super::super::raw::{self, Errno};
 use super::super::stack::Stack;
 use super::super::steps::{At, Failure};
 use super::super::wait;
-use super::first::{self, Role};
 use super::room::Stay;
 use super::{Profile, kernel};
 use crate::Stage;
@@ -27,8 +22,8 @@ use crate::Stage;
 /// What the gate is given, and what it leaves.
 struct Entry<'a> {
     profile: &'a Profile,
-    /// The first process of the room. None in the reduced tier.
-    first: Option<BorrowedFd<'a>>,
+    /// The first process of the room.
+    first: BorrowedFd<'a>,
     /// Where the child begins, what it is given, and the stack that it has.
     child: extern "C" fn(*mut c_void) -> c_int,
     argument: *mut c_void,
@@ -47,14 +42,14 @@ struct Entry<'a> {
 /// are blocked.
 pub(in super::super) unsafe fn start(
     profile: &Profile,
-    stay: Option<Stay>,
+    stay: Stay,
     child: extern "C" fn(*mut c_void) -> c_int,
     argument: *mut c_void,
 ) -> Result<Started, Failure> {
     let (outer, inner) = (Stack::new().at(Stage::Stack)?, Stack::new().at(Stage::Stack)?);
     let mut entry = Entry {
         profile,
-        first: stay.as_ref().and_then(Stay::first),
+        first: stay.first(),
         child,
         argument,
         stack: &inner,
@@ -62,38 +57,22 @@ pub(in super::super) unsafe fn start(
         child_pidfd: -1,
         failure: None,
     };
-    let mut gate_pidfd = -1;
     let shared = (&raw mut entry).cast::<c_void>();
-    let flags = libc::CLONE_FILES | libc::CLONE_PIDFD;
     // SAFETY: the gate has access to `entry` and what the caller vouches for alone.
-    let gate = unsafe { raw::clone(gate, outer.top(), flags, shared, &raw mut gate_pidfd) };
-    // SAFETY: the kernel made the descriptors for this call, in the table that the gate shares, and nothing else owns them.
-    let own = |fd: c_int| (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) });
-    let (gate_pidfd, child) = (own(gate_pidfd), own(entry.child_pidfd));
-    let (failure, pid) = (entry.failure, entry.child_pid);
-    let gate = match gate.at(Stage::Clone) {
-        Ok(pid) => pid,
-        Err(failure) => {
-            stay.map(Stay::abandon);
-            return Err(failure);
-        }
-    };
-    let tree = match (stay, gate_pidfd) {
-        (Some(stay), _) => {
-            wait::collect_unexecuted(gate);
-            Some(Tree::Room(stay))
-        }
-        (None, guard) => guard.map(Tree::GuardedGroup),
-    };
-    match (failure, child, tree) {
-        (None, Some(pidfd), Some(tree)) => Ok(Started { pid, pidfd, tree }),
-        (failure, child, tree) => {
+    let gate = unsafe { raw::clone(gate, outer.top(), libc::CLONE_FILES, shared, std::ptr::null_mut()) };
+    wait::collect_unexecuted(gate.at(Stage::Clone)?);
+    let (failure, pid, pidfd) = (entry.failure, entry.child_pid, entry.child_pidfd);
+    // SAFETY: the kernel made the descriptor for this call, in the table that the gate shares, and nothing else owns it.
+    let child = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
+    match (failure, child) {
+        (None, Some(pidfd)) => Ok(Started {
+            pid,
+            pidfd,
+            tree: Tree::Room(stay),
+        }),
+        (failure, child) => {
             child.iter().for_each(end);
-            match tree {
-                Some(Tree::Room(stay)) => stay.abandon(),
-                Some(Tree::GuardedGroup(guard)) => end(&guard),
-                Some(Tree::Group) | None => {}
-            }
+            stay.abandon();
             // It leaves without a word only when it is killed.
             Err(failure.unwrap_or(Failure {
                 stage: Stage::Clone,
@@ -104,13 +83,9 @@ pub(in super::super) unsafe fn start(
 }
 
 extern "C" fn gate(entry: *mut c_void) -> c_int {
-    // SAFETY: the host passes a pointer to an `Entry` that it does not touch until this process has left its memory.
+    // SAFETY: the host passes a pointer to an `Entry` that it does not touch until this process has ended.
     let entry = unsafe { &mut *entry.cast::<Entry<'_>>() };
-    let passed = match entry.first {
-        Some(first) => enter(entry.profile, first).and_then(|()| create_child(entry)),
-        None => create_child(entry).and_then(|()| Err(become_guard(entry))),
-    };
-    if let Err(failure) = passed {
+    if let Err(failure) = enter(entry.profile, entry.first).and_then(|()| create_child(entry)) {
         entry.failure = Some(failure);
     }
     raw::exit(0)
@@ -128,17 +103,4 @@ fn create_child(entry: &mut Entry<'_>) -> Result<(), Failure> {
     // SAFETY: `child` and `argument` are fit for this, as the caller of `start` vouches.
     entry.child_pid = unsafe { raw::clone(entry.child, stack, flags, entry.argument, pidfd) }.at(Stage::Clone)?;
     Ok(())
-}
-
-/// Becomes the guard of the child's group. Returns only if that fails.
-fn become_guard(entry: &Entry<'_>) -> Failure {
-    // From here on the descriptors are its own.
-    // SAFETY: no value of this process is used after this that owns a descriptor.
-    if let Err(failure) = unsafe { unshare_unsafe(UnshareFlags::FILES) }.at(Stage::FirstProcess) {
-        return failure;
-    }
-    Failure {
-        stage: Stage::FirstProcess,
-        errno: first::execute(entry.profile, &Role::GroupOf(entry.child_pidfd)),
-    }
 }

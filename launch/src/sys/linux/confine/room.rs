@@ -6,6 +6,7 @@
 //! enters is as good as new, and most children do not wait until it is made. A room whose child is killed goes with it.
 
 use std::ffi::{c_int, c_void};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
-use super::super::process::leave_to_reaper;
+use super::super::process::{end, leave_to_reaper};
 use super::super::raw::{self, Errno};
 use super::super::stack::Stack;
 use super::super::steps::{At, Failure};
@@ -38,8 +39,8 @@ pub(in super::super) struct Rooms(Mutex<Vec<Room>>);
 /// A room. Dropping it ends every process in it.
 #[derive(Debug)]
 pub(in super::super) struct Room {
-    /// The first process. None once it was given up.
-    first: Option<OwnedFd>,
+    /// The first process.
+    first: ManuallyDrop<OwnedFd>,
     /// What the child in it writes its number to, so that the first process waits for its end.
     control: OwnedFd,
     /// What the first process says on that the room is clean.
@@ -51,7 +52,7 @@ pub(in super::super) struct Room {
 /// A child's hold on a room.
 #[derive(Debug)]
 pub(in super::super) struct Stay {
-    room: Option<Room>,
+    room: Room,
     rooms: Arc<Rooms>,
     /// Whether the room can be made clean.
     can_be_cleaned: bool,
@@ -65,7 +66,7 @@ impl Rooms {
             None => make(profile, inside)?,
         };
         Ok(Stay {
-            room: Some(room),
+            room,
             rooms: Arc::clone(self),
             can_be_cleaned: inside.below_tmp.is_empty(),
         })
@@ -111,38 +112,34 @@ impl Rooms {
 
 impl Stay {
     /// The first process of the room.
-    pub(super) fn first(&self) -> Option<BorrowedFd<'_>> {
-        self.room.as_ref()?.first.as_ref().map(AsFd::as_fd)
+    pub(super) fn first(&self) -> BorrowedFd<'_> {
+        self.room.first.as_fd()
     }
 
     /// Where the child writes its number.
-    pub(in super::super) fn control(&self) -> Option<BorrowedFd<'_>> {
-        self.room.as_ref().map(|room| room.control.as_fd())
+    pub(in super::super) fn control(&self) -> RawFd {
+        self.room.control.as_raw_fd()
     }
 
     /// Ends every process in the room, and the room.
     pub(in super::super) fn kill(&self) -> raw::Result<()> {
-        match self.first().map(|first| kill::process(first, libc::SIGKILL)) {
-            None | Some(Ok(()) | Err(Errno(libc::ESRCH))) => Ok(()),
-            Some(Err(errno)) => Err(errno),
+        match kill::process(self.first(), libc::SIGKILL) {
+            Err(Errno(libc::ESRCH)) => Ok(()),
+            result => result,
         }
     }
 
     /// The child has ended and was collected: the room is cleaned for the next one.
     pub(in super::super) fn leave(mut self) {
-        if let Some(mut room) = self.room.take()
-            && self.can_be_cleaned
-        {
-            room.is_new = false;
-            self.rooms.keep(room);
+        if self.can_be_cleaned {
+            self.room.is_new = false;
+            self.rooms.keep(self.room);
         }
     }
 
     /// The child was not started, or failed before its program ran: whatever it was at, the room is given up.
-    pub(in super::super) fn abandon(mut self) {
-        if let Some(first) = self.room.as_mut().and_then(|room| room.first.take()) {
-            super::super::process::end(&first);
-        }
+    pub(in super::super) fn abandon(self) {
+        end(&self.room.first);
     }
 }
 
@@ -160,11 +157,10 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        if let Some(first) = self.first.take() {
-            // It is a child of the host that nobody signals but the host.
-            let _ = kill::process(first.as_fd(), libc::SIGKILL);
-            leave_to_reaper(first);
-        }
+        // It may have ended before, and was collected then.
+        let _ = kill::process(self.first.as_fd(), libc::SIGKILL);
+        // SAFETY: nothing uses the field after this: the value is being dropped.
+        leave_to_reaper(unsafe { ManuallyDrop::take(&mut self.first) });
     }
 }
 
@@ -202,13 +198,13 @@ fn make(profile: &Profile, inside: &Inside) -> Result<Room, Failure> {
     let first = (making.first >= 0).then(|| unsafe { OwnedFd::from_raw_fd(making.first) });
     match (making.failure, first) {
         (None, Some(first)) => Ok(Room {
-            first: Some(first),
+            first: ManuallyDrop::new(first),
             control: number,
             clean,
             is_new: true,
         }),
         (failure, first) => {
-            first.iter().for_each(super::super::process::end);
+            first.iter().for_each(end);
             // It leaves without a word only when it is killed.
             Err(failure.unwrap_or(Failure {
                 stage: Stage::FirstProcess,
