@@ -52,7 +52,7 @@
 //! let preopens = [PolicyPreopen { host_path: "/srv/data".into(), guest_path: "/data".into(), writable: true }];
 //! let options = LoadOptions { preopens: &preopens, ..LoadOptions::default() };
 //! let policy = Policy::new().load(&options)?;
-//! // Processes work in it.
+//! // Processes see it and work in it.
 //! let process = ProcessCtx::builder(policy).preopen(Preopen::open("/srv/data", "/data", true)?)?.build();
 //! # Ok(())
 //! # }
@@ -60,6 +60,16 @@
 //!
 //! **A writable directory that the policy is not told of is not looked at**: the guest may then replace a program in it
 //! that a grant names. Nor does the policy look for hard links from such a directory to a program.
+//!
+//! # Confinement
+//!
+//! Processes are confined by the operating system, in the tier that the policy names ([`policy::Tier`]), which is the full one
+//! where it names none. Such a process sees the system's programs and libraries, the directories above by the guest's names
+//! ([`Preopen`]), what the policy adds ([`policy::Confine`]), and nothing else; it has no network unless its grant says so; and
+//! what it started ends with it. [`policy::Policy::load`] refuses a tier that the machine cannot give.
+//!
+//! The first process of a grant takes some milliseconds more than the following ones, for its confinement is made then, once
+//! for a [`ProcessCtx`] and all grants that show the same.
 //!
 //! # Runtime
 //!
