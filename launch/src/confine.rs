@@ -60,7 +60,7 @@ pub struct Directory {
 /// `alternatives`, certificates, locale and time-zone data; a `/etc/passwd` and `/etc/group` that know its own user and nobody
 /// else; with the host's network, what resolves names. `/dev` holds `null`, `zero`, `full`, `random`, `urandom` and `tty`, and
 /// the links `fd`, `stdin`, `stdout`, `stderr` and `shm`. `/tmp` is its own, and empty. `/proc` shows its own processes. In the
-/// reduced tier it sees the host's files of these, and no `/tmp`.
+/// reduced tier it sees the host's files of these, no `/tmp`, and of `/proc` what says nothing of processes.
 #[derive(Debug)]
 pub struct Confinement {
     /// The tier.

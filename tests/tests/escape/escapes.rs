@@ -153,8 +153,7 @@ rows! {
     unix_abstract: ("abstract-connect", "{abstract}").sees(Arrival);
     netlink_interfaces: ("netlink-interfaces", "").may_lack(&["ENODATA"], "there is no interface but the loopback");
     netlink_sockets: ("netlink-sockets", "{tcp}").may_lack(&["ENOENT"], "the kernel does not list its sockets");
-    proc_sockets: ("proc-sockets", "{tcp}")
-        .reduced(Gap("a process may read about itself in /proc, and its network is the host's"));
+    proc_sockets: ("proc-sockets", "{tcp}");
     vsock: ("vsock", "").may_lack(&["EAFNOSUPPORT"], "there are no sockets to a hypervisor");
     packet: ("packet", "").control(UnconfinedRoot(RIGHTS)).may_lack(&["EAFNOSUPPORT"], "there are no packet sockets");
     raw: ("raw", "").control(UnconfinedRoot(RIGHTS));

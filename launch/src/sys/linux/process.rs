@@ -27,7 +27,7 @@ pub(super) enum Tree {
     /// A signal to its process group, by the host.
     Group,
     /// The same, and the guard of such groups does it as well when the child or the host ends.
-    GuardedGroup(Post),
+    GuardedGroup { _post: Post },
     /// The end of the child's room, of which the first process sees to it.
     Room(Stay),
 }
@@ -37,7 +37,7 @@ impl Started {
     pub(super) fn abandon(self) {
         end(&self.pidfd);
         match self.tree {
-            Tree::Group | Tree::GuardedGroup(_) => {}
+            Tree::Group | Tree::GuardedGroup { .. } => {}
             Tree::Room(stay) => stay.abandon(),
         }
     }
@@ -140,7 +140,7 @@ impl Process {
     fn kill_tree(&self) -> raw::Result<()> {
         match (&self.lock().tree, self.pidfd()) {
             (Tree::Room(stay), _) => stay.kill(),
-            (Tree::Group | Tree::GuardedGroup(_), pidfd) => kill::group(pidfd, self.pid),
+            (Tree::Group | Tree::GuardedGroup { .. }, pidfd) => kill::group(pidfd, self.pid),
         }
     }
 }
@@ -153,7 +153,7 @@ impl State {
         self.end = end;
         match std::mem::replace(&mut self.tree, Tree::Group) {
             Tree::Room(stay) if is_collected => stay.leave(),
-            Tree::Group | Tree::GuardedGroup(_) | Tree::Room(_) => {}
+            Tree::Group | Tree::GuardedGroup { .. } | Tree::Room(_) => {}
         }
     }
 }

@@ -246,10 +246,12 @@ fn start(command: &Command<'_>, image: &Image, number: Option<FileNumber>) -> Re
     let for_child = (&raw mut shared).cast::<c_void>();
     // SAFETY: `child` is made to share the caller's memory, with `shared` as its only access to it, which this thread does
     // not touch before it goes on; and all signals are blocked.
-    let started = match (profile, watcher) {
-        (Some(profile), Some(Watcher::Room(stay))) => unsafe { confine::start(profile, stay, child, for_child) },
-        (_, Some(Watcher::Guard(post))) => unsafe { start_here(child, for_child, Tree::GuardedGroup(post)) },
-        _ => unsafe { start_here(child, for_child, Tree::Group) },
+    let started = unsafe {
+        match (profile, watcher) {
+            (Some(profile), Some(Watcher::Room(stay))) => confine::start(profile, stay, child, for_child),
+            (_, Some(Watcher::Guard(_post))) => start_here(child, for_child, Tree::GuardedGroup { _post }),
+            _ => start_here(child, for_child, Tree::Group),
+        }
     };
     drop(blocked);
     let started = started?;

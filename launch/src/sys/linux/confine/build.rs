@@ -233,6 +233,10 @@ fn make(shared: &mut Shared<'_>) -> Result<(Namespaces, bool), Failure> {
     // The filter forbids user namespaces, too. Where it cannot be written, the filter stands alone.
     let _ = write(c"/proc/sys/user/max_user_namespaces", b"0");
     mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).need(Need::Root)?;
+    // What is opened from here on is not for the host: a process that it starts meanwhile would hold a copy of a file that is
+    // written, and no mount becomes read-only while there is one.
+    // SAFETY: what this process has opened and leaves to the host is in the host's table, too, and is closed there alone.
+    unsafe { unshare_unsafe(UnshareFlags::FILES) }.need(Need::Builder)?;
     let has_proc = make_root(shared)?;
     Ok((namespaces, has_proc))
 }
@@ -290,7 +294,7 @@ fn make_root(shared: &mut Shared<'_>) -> Result<bool, Failure> {
     Ok(has_proc)
 }
 
-fn take(step: &Step, root: BorrowedFd<'_>, trees: &mut [Option<OwnedFd>]) -> Result<(), SystemErrno> {
+fn take(step: &Step, root: BorrowedFd<'_>, trees: &[Option<OwnedFd>]) -> Result<(), SystemErrno> {
     match step {
         Step::Directory(path) => mkdirat(root, path.as_c_str(), Mode::from_raw_mode(0o755)),
         Step::Link(path, target) => symlinkat(target.as_c_str(), root, path.as_c_str()),
@@ -305,20 +309,19 @@ fn take(step: &Step, root: BorrowedFd<'_>, trees: &mut [Option<OwnedFd>]) -> Res
             target,
             attributes,
         } => {
+            let cloned;
             let tree = match source {
-                Source::Path(path) => clone_tree(CWD, path)?,
-                Source::Directory(index) => trees.get_mut(*index).and_then(Option::take).ok_or(SystemErrno::BADF)?,
+                Source::Path(path) => {
+                    cloned = clone_tree(CWD, path)?;
+                    &cloned
+                }
+                Source::Directory(index) => trees.get(*index).and_then(Option::as_ref).ok_or(SystemErrno::BADF)?,
             };
             let flags = AT_EMPTY_PATH | AT_RECURSIVE;
             kernel::set_mount_attributes(tree.as_fd(), flags, *attributes)
                 .map_err(|errno| SystemErrno::from_raw_os_error(errno.0))?;
-            move_mount(
-                &tree,
-                c"",
-                root,
-                target.as_c_str(),
-                MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
-            )
+            let here = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+            move_mount(tree, c"", root, target.as_c_str(), here)
         }
         Step::Cover(path) => {
             let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY;

@@ -8,6 +8,7 @@
 use std::ffi::{c_int, c_void};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -56,6 +57,7 @@ pub(in super::super) struct Stay {
     rooms: Arc<Rooms>,
     /// Whether the room can be made clean.
     can_be_cleaned: bool,
+    was_killed: AtomicBool,
 }
 
 impl Rooms {
@@ -69,28 +71,37 @@ impl Rooms {
             room,
             rooms: Arc::clone(self),
             can_be_cleaned: inside.below_tmp.is_empty(),
+            was_killed: AtomicBool::new(false),
         })
     }
 
     fn take(&self) -> Option<Room> {
-        let is_one_of_several = {
-            let mut rooms = self.lock();
-            if let Some(clean) = rooms.iter().position(|room| room.is_clean(Some(&Timespec::default()))) {
-                return Some(rooms.swap_remove(clean));
+        let at_once = Timespec::default();
+        let mut not_yet = Vec::new();
+        loop {
+            // Not in the head of the loop: the lock would be held in its body.
+            let room = self.lock().pop();
+            let Some(room) = room else { break };
+            match room.look(&at_once) {
+                Look::Clean => {
+                    not_yet.into_iter().rev().for_each(|room| self.keep(room));
+                    return Some(room);
+                }
+                Look::NotYet => not_yet.push(room),
+                Look::Gone => {}
             }
-            rooms.len() > 1
-        };
-        // One more is made while the first is cleaned, so that they can take turns.
-        let room = if is_one_of_several {
-            self.lock().pop()?
-        } else {
-            return None;
-        };
-        if room.is_clean(Some(&PATIENCE)) {
-            return Some(room);
         }
-        self.keep(room);
-        None
+        // One more is made while the first is cleaned, so that they can take turns.
+        let oldest = if not_yet.len() > 1 { not_yet.pop() } else { None };
+        not_yet.into_iter().rev().for_each(|room| self.keep(room));
+        match oldest {
+            Some(room) if room.look(&PATIENCE) == Look::Clean => Some(room),
+            Some(room) => {
+                self.keep(room);
+                None
+            }
+            None => None,
+        }
     }
 
     fn keep(&self, room: Room) {
@@ -123,6 +134,7 @@ impl Stay {
 
     /// Ends every process in the room, and the room.
     pub(in super::super) fn kill(&self) -> raw::Result<()> {
+        self.was_killed.store(true, Ordering::Relaxed);
         match kill::process(self.first(), libc::SIGKILL) {
             Err(Errno(libc::ESRCH)) => Ok(()),
             result => result,
@@ -131,7 +143,7 @@ impl Stay {
 
     /// The child has ended and was collected: the room is cleaned for the next one.
     pub(in super::super) fn leave(mut self) {
-        if self.can_be_cleaned {
+        if self.can_be_cleaned && !self.was_killed.into_inner() {
             self.room.is_new = false;
             self.rooms.keep(self.room);
         }
@@ -144,15 +156,30 @@ impl Stay {
 }
 
 impl Room {
-    /// Whether it is clean, now or after waiting so long. One whose first process ended is not.
-    fn is_clean(&self, time: Option<&Timespec>) -> bool {
+    /// Looks whether it is clean, and waits for it so long.
+    fn look(&self, time: &Timespec) -> Look {
         if self.is_new {
-            return true;
+            return Look::Clean;
         }
         let mut said = [PollFd::new(&self.clean, PollFlags::IN)];
-        let is_there = matches!(poll(&mut said, time), Ok(1)) && said[0].revents().contains(PollFlags::IN);
-        is_there && matches!(rustix::io::read(&self.clean, &mut [0u8; 1]), Ok(1))
+        match poll(&mut said, Some(time)) {
+            Ok(0) | Err(_) => Look::NotYet,
+            // What was said and not heard yet comes before the end.
+            Ok(_) => match rustix::io::read(&self.clean, &mut [0u8; 1]) {
+                Ok(1) => Look::Clean,
+                _ => Look::Gone,
+            },
+        }
     }
+}
+
+/// What there is to see of a room that was left.
+#[derive(PartialEq, Eq)]
+enum Look {
+    Clean,
+    NotYet,
+    /// Its first process has ended.
+    Gone,
 }
 
 impl Drop for Room {

@@ -248,7 +248,7 @@ fn others(table: &mut Table) {
     // Nor are those of the whole user.
     const IOPRIO_WHO_USER: u32 = 3;
     for (call, user) in [
-        (libc::SYS_setpriority, libc::PRIO_USER as u32),
+        (libc::SYS_setpriority, libc::PRIO_USER),
         (libc::SYS_ioprio_set, IOPRIO_WHO_USER),
     ] {
         let rules = vec![vec![(1, Is::Not(0))], vec![(0, Is::Equal(user))]];
