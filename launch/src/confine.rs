@@ -122,8 +122,8 @@ impl Profile {
         self.0.tier()
     }
 
-    /// Whether its children have a `/proc`. The kernel forbids a new one where the host's own is covered in part, as in many
-    /// containers.
+    /// Whether its children have a `/proc` of their own. The kernel forbids a new one where the host's is covered in part, as in
+    /// many containers. In the reduced tier they have none.
     pub fn has_proc(&self) -> bool {
         self.0.has_proc()
     }

@@ -136,7 +136,7 @@ impl Profile {
     }
 
     pub(crate) fn has_proc(&self) -> bool {
-        self.inside.as_ref().is_none_or(|inside| inside.has_proc)
+        self.inside.as_ref().is_some_and(|inside| inside.has_proc)
     }
 }
 
