@@ -230,6 +230,7 @@ fn make(shared: &mut Shared<'_>) -> Result<(Namespaces, bool), Failure> {
     if shared.own_network {
         kernel::bring_loopback_up().need(Need::Loopback)?;
     }
+    kernel::set_host_name(b"childproof").need(Need::Namespaces)?;
     // The filter forbids user namespaces, too. Where it cannot be written, the filter stands alone.
     let _ = write(c"/proc/sys/user/max_user_namespaces", b"0");
     mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).need(Need::Root)?;

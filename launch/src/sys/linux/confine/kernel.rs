@@ -229,3 +229,9 @@ pub(super) fn enter_namespaces(pidfd: BorrowedFd<'_>, kinds: c_int) -> Result<()
     // SAFETY: the call takes numbers and touches no memory.
     check(unsafe { libc::syscall(libc::SYS_setns, pidfd.as_raw_fd(), kinds) }).map(drop)
 }
+
+/// Names the host, in the calling thread's namespace for that.
+pub(super) fn set_host_name(name: &[u8]) -> Result<()> {
+    // SAFETY: the kernel reads as many bytes as the slice has.
+    check(unsafe { libc::syscall(libc::SYS_sethostname, name.as_ptr(), name.len()) }).map(drop)
+}

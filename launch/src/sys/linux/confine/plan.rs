@@ -379,7 +379,8 @@ const COPIED: u64 = 1 << 20;
 
 const WRITABLE: u64 = (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV) as u64;
 const READ_ONLY: u64 = WRITABLE | MOUNT_ATTR_RDONLY as u64;
-const DEVICE: u64 = (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC) as u64;
+/// A device can be written to on a mount that is read-only; its node, which is the host's, cannot be changed there.
+const DEVICE: u64 = (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC) as u64;
 
 /// What only root may read in `/proc`, about the whole machine: a root host's child is not root to itself, and the kernel
 /// takes it for the owner all the same. What takes a capability besides is left as it is.

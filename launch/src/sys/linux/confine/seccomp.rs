@@ -144,9 +144,7 @@ pub(super) fn filter(confinement: &Confinement) -> Filter {
     table.refused.extend(REFUSED_ON_X86);
     modes(&mut table);
     sockets(confinement, &mut table);
-    if confinement.tier == Tier::Reduced {
-        others(&mut table);
-    }
+    others(confinement.tier, &mut table);
     Filter(table.compile())
 }
 
@@ -179,10 +177,18 @@ fn modes(table: &mut Table) {
         .push((libc::SYS_open, vec![vec![(1, MAKES), (2, OF_ANOTHER)]]));
 }
 
-/// Which sockets can be made. Pairs that are connected to each other are made by another call.
+/// Which sockets can be made, and which pairs of sockets that are connected to each other.
 fn sockets(confinement: &Confinement, table: &mut Table) {
     const INET: u32 = libc::AF_INET as u32;
     const INET6: u32 = libc::AF_INET6 as u32;
+    // A pair for datagrams is not only connected to each other: it sends to any address. What is neither a stream nor a
+    // sequence of packets is one, also by other names.
+    const NEITHER: Is = Is::AnyOf(0b1010);
+    let mut pairs = vec![vec![(0, Is::Not(libc::AF_UNIX as u32))]];
+    if !confinement.unix_sockets {
+        pairs.push(vec![(1, NEITHER)]);
+    }
+    table.refused_if.push((libc::SYS_socketpair, pairs));
     let mut families = Vec::new();
     if confinement.unix_sockets {
         families.push(libc::AF_UNIX as u32);
@@ -220,30 +226,22 @@ fn sockets(confinement: &Confinement, table: &mut Table) {
     table.refused_if.push((libc::SYS_socket, refused));
 }
 
-/// Without namespaces: what changes other processes of the user, and what leaves the process group.
-fn others(table: &mut Table) {
-    table.refused.extend([
-        libc::SYS_kcmp,
-        libc::SYS_migrate_pages,
-        libc::SYS_move_pages,
-        libc::SYS_pidfd_getfd,
-        libc::SYS_process_madvise,
-        libc::SYS_process_mrelease,
-        libc::SYS_process_vm_readv,
-        libc::SYS_process_vm_writev,
-        libc::SYS_ptrace,
-        libc::SYS_setpgid,
-        libc::SYS_setsid,
-    ]);
-    // Of oneself, whose number is 0, they are allowed.
+/// What changes other processes: without namespaces, those of the user; in a room, its first process, which serves the children
+/// that come after. Without namespaces also what leaves the process group.
+fn others(tier: Tier, table: &mut Table) {
+    let other = match tier {
+        Tier::Full => Is::Equal(1),
+        // Of oneself, whose number is 0, they are allowed.
+        Tier::Reduced => Is::Not(0),
+    };
     let of_others = [
-        (libc::SYS_prlimit64, 0),
-        (libc::SYS_sched_setaffinity, 0),
-        (libc::SYS_sched_setattr, 0),
-        (libc::SYS_sched_setparam, 0),
-        (libc::SYS_sched_setscheduler, 0),
+        libc::SYS_prlimit64,
+        libc::SYS_sched_setaffinity,
+        libc::SYS_sched_setattr,
+        libc::SYS_sched_setparam,
+        libc::SYS_sched_setscheduler,
     ];
-    let rules = of_others.map(|(call, argument)| (call, vec![vec![(argument, Is::Not(0))]]));
+    let rules = of_others.map(|call| (call, vec![vec![(0, other)]]));
     table.refused_if.extend(rules);
     // Nor are those of the whole user.
     const IOPRIO_WHO_USER: u32 = 3;
@@ -251,8 +249,23 @@ fn others(table: &mut Table) {
         (libc::SYS_setpriority, libc::PRIO_USER),
         (libc::SYS_ioprio_set, IOPRIO_WHO_USER),
     ] {
-        let rules = vec![vec![(1, Is::Not(0))], vec![(0, Is::Equal(user))]];
+        let rules = vec![vec![(1, other)], vec![(0, Is::Equal(user))]];
         table.refused_if.push((call, rules));
+    }
+    if tier == Tier::Reduced {
+        table.refused.extend([
+            libc::SYS_kcmp,
+            libc::SYS_migrate_pages,
+            libc::SYS_move_pages,
+            libc::SYS_pidfd_getfd,
+            libc::SYS_process_madvise,
+            libc::SYS_process_mrelease,
+            libc::SYS_process_vm_readv,
+            libc::SYS_process_vm_writev,
+            libc::SYS_ptrace,
+            libc::SYS_setpgid,
+            libc::SYS_setsid,
+        ]);
     }
 }
 
@@ -314,7 +327,7 @@ mod tests {
             for number in 0..=i64::from(NEWEST) {
                 // With no bit set nothing is asked for that arguments decide on, but the kind of a socket.
                 let answer = run(&filter, number, [0; 6]);
-                if number == libc::SYS_socket {
+                if [libc::SYS_socket, libc::SYS_socketpair].contains(&number) {
                     assert_eq!(answer, REFUSED_AS);
                 } else if UNKNOWN.contains(&number) {
                     assert_eq!(answer, UNKNOWN_AS, "{number}");
@@ -348,6 +361,44 @@ mod tests {
         assert_eq!(of(libc::SYS_openat, 0, 0, libc::O_CREAT as u64, garbage), REFUSED_AS);
         assert_eq!(of(libc::SYS_openat, 0, 0, libc::O_TMPFILE as u64, garbage), REFUSED_AS);
         assert_eq!(of(libc::SYS_openat, 0, 0, libc::O_CREAT as u64, 0o644), ALLOWED);
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn pairs_of_sockets_are_connected_to_each_other_alone() {
+        let answer = |unix_sockets, family: i32, kind: i32| {
+            let mut confinement = Confinement::new(Tier::Full);
+            confinement.unix_sockets = unix_sockets;
+            let arguments = [family as u64, kind as u64, 0, 0, 0, 0];
+            run(&filter(&confinement), libc::SYS_socketpair, arguments)
+        };
+        for kind in [libc::SOCK_STREAM, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC] {
+            assert_eq!(answer(false, libc::AF_UNIX, kind), ALLOWED);
+            assert_eq!(answer(true, libc::AF_TIPC, kind), REFUSED_AS);
+        }
+        for kind in [libc::SOCK_DGRAM, libc::SOCK_RAW | libc::SOCK_NONBLOCK] {
+            assert_eq!(answer(false, libc::AF_UNIX, kind), REFUSED_AS);
+            assert_eq!(answer(true, libc::AF_UNIX, kind), ALLOWED);
+        }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn the_first_process_of_a_room_is_left_alone() {
+        let full = filter(&Confinement::new(Tier::Full));
+        for (call, argument) in [
+            (libc::SYS_prlimit64, 0),
+            (libc::SYS_sched_setaffinity, 0),
+            (libc::SYS_sched_setscheduler, 0),
+            (libc::SYS_setpriority, 1),
+            (libc::SYS_ioprio_set, 1),
+        ] {
+            for (who, answer) in [(0, ALLOWED), (1, REFUSED_AS), (7, ALLOWED)] {
+                let mut arguments = [0; 6];
+                arguments[argument] = who;
+                assert_eq!(run(&full, call, arguments), answer, "{call} {who}");
+            }
+        }
     }
 
     #[test]
