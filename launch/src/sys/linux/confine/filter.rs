@@ -149,30 +149,30 @@ fn search(leaves: &[Leaf], here: usize, program: &mut Vec<sock_filter>) {
     search(above, next + below.len() - 1, program);
 }
 
-/// What is done with a call whose arguments matter. It always ends in an answer.
+/// What is done with a call whose arguments matter: it is refused where all conditions of one of the lists hold.
 fn block(lists: &[Vec<Condition>]) -> Vec<sock_filter> {
-    let mut block = Vec::new();
-    for list in lists {
-        // From the last to the first: each knows how much is left to jump over.
-        let mut rule = vec![answer(REFUSE)];
+    // From the last to the first: each knows how much is left to jump over.
+    let mut block = vec![answer(ALLOW), answer(REFUSE)];
+    for list in lists.iter().rev() {
+        let refuse = block.len() - 1;
+        let mut rule: Vec<sock_filter> = Vec::new();
         for (argument, is) in list.iter().rev() {
-            let over = rule.len() as u8;
+            // If it holds, on to the next condition, or after the last to the answer; else on to the next list.
+            let holds = if rule.is_empty() { refuse } else { 0 };
+            let (holds, fails) = (holds as u8, rule.len() as u8);
             let test = match is {
-                Is::Equal(value) => vec![jump(BPF_JEQ, *value, 0, over)],
-                Is::Not(value) => vec![jump(BPF_JEQ, *value, over, 0)],
-                Is::AnyOf(bits) => vec![jump(BPF_JSET, *bits, 0, over)],
-                Is::Masked(mask, value) => {
-                    vec![
-                        statement(BPF_ALU | BPF_AND | BPF_K, *mask),
-                        jump(BPF_JEQ, *value, 0, over),
-                    ]
-                }
+                Is::Equal(value) => vec![jump(BPF_JEQ, *value, holds, fails)],
+                Is::Not(value) => vec![jump(BPF_JEQ, *value, fails, holds)],
+                Is::AnyOf(bits) => vec![jump(BPF_JSET, *bits, holds, fails)],
+                Is::Masked(mask, value) => vec![
+                    statement(BPF_ALU | BPF_AND | BPF_K, *mask),
+                    jump(BPF_JEQ, *value, holds, fails),
+                ],
             };
             rule.splice(0..0, [load(ARGUMENTS + 8 * argument)].into_iter().chain(test));
         }
-        block.extend(rule);
+        block.splice(0..0, rule);
     }
-    block.push(answer(ALLOW));
     block
 }
 
