@@ -120,6 +120,14 @@ static int unix_connect(char **a)
 	return connect_unix(SOCK_STREAM, a[0], 0);
 }
 
+/* Such a pair is connected, and sends to any address all the same. */
+static int datagram_pair(char **a)
+{
+	(void)a;
+	int pair[2];
+	return socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) ? errno : DID;
+}
+
 static int abstract_connect(char **a)
 {
 	return connect_unix(SOCK_STREAM, a[0], 1);
@@ -237,6 +245,7 @@ const struct attempt network_attempts[] = {
 	{"tcp-fast-open", 1, tcp_fast_open, "sends to PORT of 127.0.0.1 without a connect"},
 	{"mptcp-connect", 1, mptcp_connect, "connects to PORT of 127.0.0.1 with Multipath TCP"},
 	{"udp-send", 1, udp_send, "sends a datagram to PORT of 127.0.0.1"},
+	{"datagram-pair", 0, datagram_pair, "makes a pair of Unix sockets for datagrams"},
 	{"unix-connect", 1, unix_connect, "connects to the socket PATH"},
 	{"abstract-connect", 1, abstract_connect, "connects to the abstract socket NAME"},
 	{"netlink-interfaces", 0, netlink_interfaces, "asks for network interfaces other than the loopback"},

@@ -150,6 +150,7 @@ rows! {
     udp_send: ("udp-send", "{udp}").only_sees(Arrival);
     unix_path: ("unix-connect", "{outside}/socket").sees(Arrival);
     unix_path_through_symlink: ("unix-connect", "{data}/to-outside/socket").sees(Arrival);
+    unix_datagram_pair: ("datagram-pair", "");
     unix_abstract: ("abstract-connect", "{abstract}").sees(Arrival);
     netlink_interfaces: ("netlink-interfaces", "").may_lack(&["ENODATA"], "there is no interface but the loopback");
     netlink_sockets: ("netlink-sockets", "{tcp}").may_lack(&["ENOENT"], "the kernel does not list its sockets");
@@ -181,8 +182,11 @@ rows! {
     prlimit_read: ("prlimit-read", "{pid}");
     prlimit_write: ("prlimit-write", "{pid}");
     prlimit_parent: ("prlimit-write", "@parent");
+    prlimit_first: ("prlimit-write", "1").control(UnconfinedRoot(RIGHTS));
     set_priority: ("set-priority", "{pid}");
     set_affinity: ("set-affinity", "{pid}");
+    set_priority_first: ("set-priority", "1").control(UnconfinedRoot(RIGHTS));
+    set_affinity_first: ("set-affinity", "1").control(UnconfinedRoot(RIGHTS));
     set_scheduler: ("set-scheduler", "{pid}");
     set_ioprio: ("set-ioprio", "{pid}");
     environment: ("environment", "").sees(Secret).control(Bare);
