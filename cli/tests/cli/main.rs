@@ -10,3 +10,4 @@ mod guest;
 mod help;
 mod interrupt;
 mod run;
+mod useful;
