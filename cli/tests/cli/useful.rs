@@ -1,7 +1,8 @@
 //! The full tier leaves room for work: the tools that people run, on a directory they give, with what is left on the host.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -485,4 +486,57 @@ fn what_programs_look_up_about_the_system_is_there() {
     let ended = work.sh(script).code(0);
     let expected = "childproof\n/tmp\n/tmp:/bin/sh\n1\nthe host name is known\n443 17\nUTF-8\n01\n0\nthere\nmounted\n";
     assert_eq!(ended.stdout(), expected, "{}", ended.stderr());
+}
+
+/// Not 65534, which is what a number that a user namespace does not know looks like.
+const SOMEBODY: u32 = 54_322;
+
+#[test]
+fn a_user_without_rights_has_the_same_tools() {
+    needs(&["git", "gcc", "ld", "make", "tar", "gzip", "bash"]);
+    let work = Work::new();
+    work.write("main.c", PROGRAM)
+        .write("number.h", "#define NUMBER 2.0\n")
+        .write("Makefile", "main: main.c number.h\n\tgcc -o $@ $< -lm\n");
+    let script = format!(
+        "{GIT}
+        export PATH
+        id -un
+        make --quiet
+        ./main || echo $?
+        git init --quiet .
+        git add main.c && git commit --quiet --message first
+        git clone --quiet . clone
+        git -C clone log --format=%s
+        tar -czf clone.tar.gz clone && tar -tzf clone.tar.gz | grep -c main.c
+        bash -c 'diff <(echo a) <(echo a) && echo same'
+        mkdir private && chmod 700 private && echo mine > private/file && cat private/file"
+    );
+    // The command is handed over open, because a user without rights may not enter where it lies.
+    let start = "exec 3<&0; exec /proc/self/fd/3 \"$@\" < /dev/null";
+    let exec = ["exec", "--allow", "sh", "--dir", "work::/work", "--", "sh", "-e", "-c"];
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", start, "childproof"])
+        .args(exec)
+        .arg(&script)
+        .current_dir(work.place.path())
+        .env("XDG_CACHE_HOME", work.place.file("cache"))
+        .stdin(fs::File::open(env!("CARGO_BIN_EXE_childproof")).unwrap());
+    let mut user = rustix::process::geteuid().as_raw();
+    if user == 0 {
+        user = SOMEBODY;
+        for path in ["", "work", "work/main.c", "work/number.h", "work/Makefile"] {
+            chown(work.place.file(path), Some(user), Some(user)).unwrap();
+        }
+        command.uid(user).gid(user);
+    }
+    let ended = Ended::of(command.output().unwrap()).code(0);
+    assert_eq!(
+        ended.stdout(),
+        "childproof\n1.414\n7\nfirst\n1\nsame\nmine\n",
+        "{}",
+        ended.stderr()
+    );
+    belongs_to(&work.place.file("work"), user);
 }
