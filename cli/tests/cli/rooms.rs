@@ -5,12 +5,12 @@ use std::fs;
 use crate::command::Place;
 use crate::guest::Guest;
 
-/// Says how many processes and which files of others are there, and leaves all that it can.
+/// Says how many processes and which files of others are there, and leaves some.
 const LOOK_AND_LEAVE: &str = "
     set -- /proc/[0-9]*; echo \"$# [$(ls -A /tmp /dev/shm/ | sort -u | tr -d '\\n')]\"
-    mkdir -p /tmp/left/below && echo left > /tmp/left/file && chmod 0 /tmp/left/below && mkfifo /tmp/fifo
-    setsid sh -c 'trap \"\" HUP INT TERM; exec cat' <> /tmp/fifo > /dev/null 2>&1 &
-    chmod 700 /tmp; echo left >> /work/log";
+    left=$(mktemp -d) && mkdir -p $left/below && echo left > $left/file && chmod 0 $left/below
+    setsid sh -c 'trap \"\" HUP INT TERM; exec sleep 600' > /dev/null 2>&1 &
+    echo left >> /work/log";
 
 #[test]
 fn what_one_program_leaves_the_next_does_not_find() {
@@ -29,9 +29,9 @@ fn what_one_program_leaves_the_next_does_not_find() {
     assert_eq!(fs::read_to_string(place.file("work/log")).unwrap(), "left\n".repeat(8));
 }
 
-/// Says that it is there, and stays until it is told that all are.
-const MEET: &str = "echo here > /work/arrived; head -c 1 /work/go > /tmp/own; cat /tmp/own > /work/$1; \
-                    echo left > /work/arrived";
+/// Says that it is there, stays until it is told that all are, and says what it wrote to a file that each of them has.
+const MEET: &str = "echo $1 > /tmp/childproof-test; echo here > /work/arrived; head -c 1 /work/go > /dev/null
+    cat /tmp/childproof-test > /work/$1; echo left > /work/arrived";
 
 /// Tells all that all are there. It holds both pipes open until they have left, so that no word is lost.
 const CALL: &str = "exec 3<> /work/arrived 4<> /work/go
@@ -57,7 +57,8 @@ fn fifty_programs_run_at_once() {
     let ended = place.run([&flags[..], &["guest.wasm"]].concat()).code(0);
     assert_eq!(ended.stdout(), "all\n", "{}", ended.stderr());
     for number in 0..50 {
-        assert_eq!(fs::read_to_string(work.join(format!("by-{number}"))).unwrap(), "g");
+        let name = format!("by-{number}");
+        assert_eq!(fs::read_to_string(work.join(&name)).unwrap(), format!("{name}\n"));
     }
 }
 

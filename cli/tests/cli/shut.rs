@@ -97,13 +97,13 @@ enum Control {
     Anybody,
     /// Only root could, unconfined.
     Root,
-    /// Nowhere: the machine would be another one afterwards.
+    /// Nowhere: not each machine has it, or the clock would be another one afterwards.
     Never,
 }
 
 use Control::{Anybody, Never, Root};
 
-/// Each is one line of bash, which succeeds if the attempt does.
+/// Each is one line of bash, which succeeds if the attempt does. If one does, the machine is still what it was.
 const ATTEMPTS: &[(&str, Control)] = &[
     // Files that were not granted.
     ("cat {outside}/secret", Anybody),
@@ -124,8 +124,8 @@ const ATTEMPTS: &[(&str, Control)] = &[
     ("cat /etc/shadow", Root),
     ("ls /root", Root),
     ("chmod --reference=/usr /usr", Root),
-    ("echo written > /usr/childproof-was-here", Never),
-    ("echo written > /etc/childproof-was-here", Never),
+    ("mkdir /usr/childproof-test && rmdir /usr/childproof-test", Never),
+    ("mkdir /etc/childproof-test && rmdir /etc/childproof-test", Never),
     // Processes of the host, and its network.
     ("ls /proc/{victim}", Anybody),
     ("kill -KILL {victim}", Anybody),
@@ -147,12 +147,11 @@ const ATTEMPTS: &[(&str, Control)] = &[
     ("chown 1 own", Root),
     ("cat /proc/sys/vm/swappiness | tee /proc/sys/vm/swappiness", Root),
     ("sysctl -w vm.swappiness=$(sysctl -n vm.swappiness)", Root),
-    ("mount -t tmpfs none /tmp", Never),
-    ("mount -o remount,rw /usr", Never),
-    ("umount /tmp", Never),
-    ("umount /proc", Never),
-    ("hostname another", Never),
-    ("date --set=@0", Never),
+    ("mount -t tmpfs none . && umount $PWD", Root),
+    ("mount --bind own own && umount own", Root),
+    ("umount /work", Never),
+    ("hostname $(hostname)", Root),
+    ("date --set=$(date --iso-8601=ns)", Never),
 ];
 
 #[test]
