@@ -93,6 +93,11 @@ impl Ended {
         String::from_utf8(self.0.stderr.clone()).unwrap()
     }
 
+    /// None if a signal ended it.
+    pub(crate) fn exit_code(&self) -> Option<i32> {
+        self.0.status.code()
+    }
+
     /// Checks the exit code; shows all that there was if it is another.
     #[track_caller]
     pub(crate) fn code(self, expected: i32) -> Self {

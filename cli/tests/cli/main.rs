@@ -9,4 +9,7 @@ mod explain;
 mod guest;
 mod help;
 mod interrupt;
+mod rooms;
 mod run;
+mod shut;
+mod useful;

@@ -16,17 +16,24 @@ use crate::{ConfineError, Confinement, Need, Network};
 /// Directories of programs and libraries. What is a link on the host is the same link inside.
 pub(super) const PROGRAMS: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
-/// Of `/etc`, what programs need to be loaded, to check certificates, and to know language and time zone. Keys of the host
-/// (`/etc/ssl/private`) are not among it.
+/// What programs need to be loaded, to check certificates, to know language and time zone, and what is called by which number
+/// or name everywhere. Keys of the host (`/etc/ssl/private`) are not among it.
 pub(super) const CONFIGURATION: &[&str] = &[
     "/etc/alternatives",
+    // Where the links in `/etc/ssl` lead, on Arch and on openSUSE.
+    "/etc/ca-certificates/extracted",
+    "/var/lib/ca-certificates",
     "/etc/ld.so.cache",
     "/etc/locale.alias",
     "/etc/locale.conf",
     "/etc/localtime",
+    "/etc/mime.types",
+    "/etc/os-release",
     "/etc/pki/ca-trust",
     "/etc/pki/tls/cert.pem",
     "/etc/pki/tls/certs",
+    "/etc/protocols",
+    "/etc/services",
     "/etc/ssl/cert.pem",
     "/etc/ssl/certs",
     "/etc/ssl/openssl.cnf",
@@ -39,9 +46,7 @@ pub(super) const RESOLVER: &[&str] = &[
     "/etc/host.conf",
     "/etc/hosts",
     "/etc/nsswitch.conf",
-    "/etc/protocols",
     "/etc/resolv.conf",
-    "/etc/services",
 ];
 
 pub(super) const DEVICES: &[&str] = &[
@@ -58,6 +63,7 @@ const LINKS: &[(&str, &str)] = &[
     ("/dev/stdin", "/proc/self/fd/0"),
     ("/dev/stdout", "/proc/self/fd/1"),
     ("/dev/stderr", "/proc/self/fd/2"),
+    ("/etc/mtab", "/proc/self/mounts"),
     // What POSIX semaphores and shared memory are made in.
     ("/dev/shm", "/tmp"),
     ("/var/tmp", "/tmp"),
@@ -204,10 +210,9 @@ impl<'a> Root<'a> {
         self.make_file(Path::new("/etc/passwd"), passwd.into_bytes())?;
         self.make_file(Path::new("/etc/group"), group.into_bytes())?;
         if self.confinement.network == Network::None {
-            self.make_file(
-                Path::new("/etc/hosts"),
-                b"127.0.0.1 localhost\n::1 localhost\n".to_vec(),
-            )?;
+            let own = host_name().map_or_else(String::new, |name| format!("127.0.1.1 {name}\n"));
+            let hosts = format!("127.0.0.1 localhost\n::1 localhost\n{own}");
+            self.make_file(Path::new("/etc/hosts"), hosts.into_bytes())?;
             let services = b"passwd: files\ngroup: files\nhosts: files\n".to_vec();
             self.make_file(Path::new("/etc/nsswitch.conf"), services)?;
         }
@@ -396,6 +401,14 @@ fn of_the_machine() -> Result<Vec<CString>, ConfineError> {
     };
     let entries = entries.filter_map(Result::ok).filter(is_for_root);
     entries.map(|entry| c_path(&entry.path())).collect()
+}
+
+/// The name that a child's namespace has from the host, if it can stand in `/etc/hosts`. Programs look up their own name.
+fn host_name() -> Option<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    let name = name.trim_end();
+    let is_of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    (!name.is_empty() && name.bytes().all(is_of_a_name)).then(|| name.to_owned())
 }
 
 fn may_hold_a_directory(target: &Path) -> bool {
