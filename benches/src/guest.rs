@@ -1,17 +1,21 @@
 //! Our side: the guest component, run by wasmtime with the host crate, as an embedder would.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
-use childproof_host::policy::{Arguments, Grant, Limits, LoadOptions, Policy};
-use childproof_host::{ProcessCtx, ProcessCtxView, Proposal};
+use childproof_host::policy::{Arguments, Confine, Grant, Limits, LoadOptions, LoadedPolicy, Policy, Tier};
+use childproof_host::{Preopen, ProcessCtx, ProcessCtxView, Proposal};
+use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Cache, CacheConfig, Config, Engine, Store};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// Where processes that are confined in the full tier see their guest's directory.
+pub(crate) const WORK: &str = "/work";
 
 /// What the guest may run. `mark` is the moment at which the memory is looked at.
 const PROGRAMS: [(&str, &str); 5] = [
@@ -73,28 +77,13 @@ impl Guests {
         Ok(Self { runtime, engine, guest })
     }
 
-    /// Runs the guest once; the answer is the time it took for the work, in nanoseconds.
+    /// Runs the guest once, and confines nothing; the answer is the time it took for the work, in nanoseconds.
     pub(crate) fn run(&self, work: &str, times: usize, size: usize) -> Result<f64> {
-        self.run_marked(work, times, size, || {})
+        self.run_in(&Setting::new(Tier::None)?, work, times, size)
     }
 
-    /// The same, and calls `mark` whenever the guest asks for it.
-    pub(crate) fn run_marked(
-        &self,
-        work: &str,
-        times: usize,
-        size: usize,
-        mark: impl Fn() + Send + Sync + 'static,
-    ) -> Result<f64> {
-        let mark = Arc::new(mark);
-        let process = ProcessCtx::builder(policy()?)
-            .hook(move |proposal: &Proposal<'_>| {
-                if proposal.grant == "mark" {
-                    mark();
-                }
-                Ok(())
-            })
-            .build();
+    /// The same in a setting, which may serve one guest after the other.
+    pub(crate) fn run_in(&self, setting: &Setting, work: &str, times: usize, size: usize) -> Result<f64> {
         let stdout = MemoryOutputPipe::new(1024);
         let wasi = WasiCtx::builder()
             .args(&["bench-guest", work, &times.to_string(), &size.to_string()])
@@ -105,7 +94,7 @@ impl Guests {
             &self.engine,
             State {
                 wasi,
-                process,
+                process: setting.context.clone(),
                 table: ResourceTable::new(),
             },
         );
@@ -122,19 +111,74 @@ impl Guests {
             .parse()
             .with_context(|| format!("the guest printed {printed:?}"))
     }
+
+    /// Runs the guest once, confined in `tier`, and answers what `look` saw at the two moments at which the guest asked for it.
+    pub(crate) fn look_twice<T: Send + 'static>(
+        &self,
+        tier: Tier,
+        look: fn() -> Result<T>,
+        work: &str,
+        times: usize,
+    ) -> Result<(T, T)> {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let marks = seen.clone();
+        let mark = move || marks.lock().unwrap_or_else(PoisonError::into_inner).push(look());
+        self.run_in(&Setting::marked(tier, mark)?, work, times, 0)?;
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match (seen.pop(), seen.pop()) {
+            (Some(after), Some(before)) => Ok((before?, after?)),
+            _ => bail!("the guest did not ask for two looks"),
+        }
+    }
 }
 
-fn policy() -> Result<childproof_host::policy::LoadedPolicy> {
+/// What the processes of a guest live under. The profile of its confinement is built for the first process, and kept.
+pub(crate) struct Setting {
+    context: ProcessCtx,
+    directory: TempDir,
+}
+
+impl Setting {
+    /// A guest with one directory, whose processes are confined in this tier.
+    pub(crate) fn new(tier: Tier) -> Result<Self> {
+        Self::marked(tier, || {})
+    }
+
+    /// The same; `mark` is called whenever the guest asks for it.
+    fn marked(tier: Tier, mark: impl Fn() + Send + Sync + 'static) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let context = ProcessCtx::builder(policy(tier)?)
+            .preopen(Preopen::open(directory.path(), WORK, true)?)?
+            .hook(move |proposal: &Proposal<'_>| {
+                if proposal.grant == "mark" {
+                    mark();
+                }
+                Ok(())
+            })
+            .build();
+        Ok(Self { context, directory })
+    }
+
+    /// The host's path of the directory.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+fn policy(tier: Tier) -> Result<LoadedPolicy> {
     let limits = Limits {
         live: Some(2_000),
         capture: Some(1 << 30),
         ..Limits::default()
     };
-    let policy = PROGRAMS
-        .into_iter()
-        .fold(Policy::new().limits(limits), |policy, (name, program)| {
-            policy.grant(name, Grant::program(program).args(Arguments::Any))
-        });
+    let confine = Confine {
+        tier: Some(tier),
+        ..Confine::default()
+    };
+    let policy = PROGRAMS.into_iter().fold(
+        Policy::new().limits(limits).confine(confine),
+        |policy, (name, program)| policy.grant(name, Grant::program(program).args(Arguments::Any)),
+    );
     let path = std::env::var_os("PATH");
     Ok(policy.load(&LoadOptions {
         search_path: path.as_deref(),

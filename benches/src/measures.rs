@@ -5,54 +5,110 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use childproof_host::policy::Tier;
 
-use crate::guest::Guests;
-use crate::report::{Figures, Measure};
-use crate::{memory, native};
+use crate::guest::{Guests, Setting};
+use crate::report::{Bound, Figures, Measure};
+use crate::{confined, long_run, memory, native};
 
 const MIB: usize = 1 << 20;
-const GIB: usize = 1 << 30;
+pub(crate) const GIB: usize = 1 << 30;
 
 pub(crate) const ALL: &[Measure] = &[
     Measure {
         name: "spawn/p2-vs-tokio",
+        bound: Bound::Ratio(1.10),
         run: spawn,
     },
     Measure {
         name: "spawn/host-4GiB-vs-20MiB",
+        bound: Bound::Ratio(1.2),
         run: spawn_from_a_large_host,
     },
     Measure {
+        name: "spawn/confined-vs-tokio",
+        bound: Bound::Ratio(1.3),
+        run: confined::spawn,
+    },
+    Measure {
+        name: "spawn/confined-vs-bwrap",
+        bound: Bound::Ratio(0.25),
+        run: confined::spawn_beside_bubblewrap,
+    },
+    Measure {
+        name: "spawn/confined-4GiB-vs-20MiB",
+        bound: Bound::Ratio(1.2),
+        run: confined::spawn_from_a_large_host,
+    },
+    Measure {
+        name: "spawn/confined-20000-mappings-vs-few",
+        bound: Bound::Ratio(1.2),
+        run: confined::spawn_with_many_mappings,
+    },
+    Measure {
+        name: "spawn/reduced-vs-tokio",
+        bound: Bound::Ratio(1.15),
+        run: confined::spawn_reduced,
+    },
+    Measure {
+        name: "profile/build-ms",
+        bound: Bound::None,
+        run: confined::build,
+    },
+    Measure {
         name: "stream-read/p2-vs-tokio",
+        bound: Bound::Ratio(1.0),
         run: stream_read,
     },
     Measure {
         name: "stream-write/p2-vs-tokio",
+        bound: Bound::Ratio(1.05),
         run: stream_write,
     },
     Measure {
         name: "communicate/p2-vs-tokio",
+        bound: Bound::Ratio(1.0),
         run: communicate,
     },
     Measure {
         name: "communicate-call/p2-vs-tokio",
+        bound: Bound::Ratio(1.3),
         run: communicate_call,
     },
     Measure {
         name: "pipeline/p2-vs-shell",
+        bound: Bound::Ratio(1.05),
         run: pipeline,
     },
     Measure {
         name: "concurrent-200/p2-vs-tokio",
+        bound: Bound::Ratio(1.05),
         run: concurrent,
     },
     Measure {
+        name: "concurrent-1000/confined",
+        bound: Bound::None,
+        run: confined::concurrent,
+    },
+    Measure {
         name: "memory/host-KiB-per-live-child",
+        bound: Bound::Ours(32.0),
         run: memory::measure,
     },
     Measure {
         name: "startup/run-vs-python",
+        bound: Bound::Ratio(0.6),
         run: startup,
+    },
+    Measure {
+        name: "long-run/20000-confined-descriptors",
+        bound: Bound::Ours(0.0),
+        run: long_run::descriptors,
+    },
+    Measure {
+        name: "long-run/20000-confined-memory",
+        bound: Bound::Ours(1024.0),
+        run: long_run::memory,
     },
 ];
 
@@ -63,22 +119,32 @@ fn spawn(guests: &Guests) -> Result<Figures> {
     Figures::interleaved(
         15,
         || guests.run("spawn", TIMES, 0).map(each),
-        || guests.runtime.block_on(native::spawn(TIMES)).map(each),
+        || guests.runtime.block_on(native::spawn(TIMES, native::program)).map(each),
     )
 }
 
 /// The same for a host that holds 4 GiB, against itself without them.
 fn spawn_from_a_large_host(guests: &Guests) -> Result<Figures> {
+    beside_itself_larger(guests, &Setting::new(Tier::None)?, || Ok(vec![1_u8; 4 * GIB]))
+}
+
+/// Spawns of a host that holds something large, against itself without it.
+pub(crate) fn beside_itself_larger<T>(
+    guests: &Guests,
+    setting: &Setting,
+    hold: impl Fn() -> Result<T>,
+) -> Result<Figures> {
     const TIMES: usize = 100;
     // What the system still does about memory that was just taken, or given back, is none of the spawns'.
     let settled = || {
-        guests.run("spawn", TIMES, 0)?;
-        guests.run("spawn", TIMES, 0).map(|total| total / TIMES as f64)
+        guests.run_in(setting, "spawn", TIMES, 0)?;
+        let total = guests.run_in(setting, "spawn", TIMES, 0)?;
+        Ok(total / TIMES as f64)
     };
     Figures::interleaved(
         7,
         || {
-            let held = black_box(vec![1_u8; 4 * GIB]);
+            let held = black_box(hold()?);
             let took = settled();
             drop(held);
             took

@@ -31,12 +31,17 @@ fn since(start: Instant) -> f64 {
     start.elapsed().as_nanos() as f64
 }
 
-pub(crate) async fn spawn(times: usize) -> Result<f64> {
+/// The program that is spawned to see what spawning takes.
+pub(crate) fn program() -> Command {
+    Command::new("true")
+}
+
+pub(crate) async fn spawn(times: usize, program: impl Fn() -> Command) -> Result<f64> {
     let start = Instant::now();
     for _ in 0..times {
-        let mut command = Command::new("true");
+        let mut command = program();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        ensure!(command.spawn()?.wait().await?.success(), "true failed");
+        ensure!(command.spawn()?.wait().await?.success(), "{command:?} failed");
     }
     Ok(since(start))
 }
@@ -119,6 +124,21 @@ pub(crate) async fn concurrent(children: usize, size: usize) -> Result<f64> {
     });
     for output in futures::future::try_join_all(outputs).await? {
         ensure!(output.stdout.len() == size, "bytes are missing");
+    }
+    Ok(since(start))
+}
+
+/// Processes that are all alive until the last was started, and then end.
+pub(crate) async fn alive(children: usize) -> Result<f64> {
+    let start = Instant::now();
+    let mut alive = (0..children)
+        .map(|_| cat().stdout(Stdio::null()).spawn())
+        .collect::<Result<Vec<_>, _>>()?;
+    for child in &mut alive {
+        drop(child.stdin.take());
+    }
+    for child in &mut alive {
+        ensure!(child.wait().await?.success(), "cat failed");
     }
     Ok(since(start))
 }

@@ -7,24 +7,55 @@ use crate::guest::Guests;
 /// One measure.
 pub(crate) struct Measure {
     pub(crate) name: &'static str,
+    pub(crate) bound: Bound,
     pub(crate) run: fn(&Guests) -> Result<Figures>,
 }
 
-/// What the two figures of a measure count.
+/// What a measure is to keep to.
+#[derive(Clone, Copy)]
+pub(crate) enum Bound {
+    /// Nothing.
+    None,
+    /// At most this ratio.
+    Ratio(f64),
+    /// At most this much on our side.
+    Ours(f64),
+}
+
+/// What the figures of a measure count.
 #[derive(Clone, Copy)]
 pub(crate) enum Unit {
     /// Nanoseconds, shown as microseconds.
     Time,
+    /// Nanoseconds, shown as milliseconds.
+    LongTime,
     /// KiB.
     Memory,
+    /// Things.
+    Count,
+}
+
+impl Unit {
+    fn show(self, value: f64) -> String {
+        match self {
+            Self::Time => format!("{:.0}us", value / 1e3),
+            Self::LongTime => format!("{:.2}ms", value / 1e6),
+            Self::Memory => format!("{value:.1}KiB"),
+            Self::Count => format!("{value:.0}"),
+        }
+    }
 }
 
 /// The outcome of a measure.
 pub(crate) struct Figures {
-    pub(crate) ours: f64,
-    pub(crate) peer: f64,
-    pub(crate) ratio: f64,
-    pub(crate) unit: Unit,
+    ours: f64,
+    peer: Option<Peer>,
+    unit: Unit,
+}
+
+struct Peer {
+    figure: f64,
+    ratio: f64,
 }
 
 impl Figures {
@@ -55,27 +86,51 @@ impl Figures {
         }
         Ok(Self {
             ours: median(of_us),
-            peer: median(of_peer),
-            ratio: median(ratios),
+            peer: Some(Peer {
+                figure: median(of_peer),
+                ratio: median(ratios),
+            }),
             unit: Unit::Time,
         })
     }
 
-    pub(crate) fn line(&self, name: &str) -> String {
-        let figure = |value: f64| match self.unit {
-            Unit::Time => format!("{:.0}us", value / 1e3),
-            Unit::Memory => format!("{value:.1}KiB"),
+    /// A figure that has no peer.
+    pub(crate) fn alone(ours: f64, unit: Unit) -> Self {
+        Self { ours, peer: None, unit }
+    }
+
+    /// The same figures, of something else than time.
+    pub(crate) fn counted_in(self, unit: Unit) -> Self {
+        Self { unit, ..self }
+    }
+
+    /// The line of the table.
+    pub(crate) fn line(&self, measure: &Measure) -> String {
+        let nothing = || "-".to_owned();
+        let (peer, ratio) = match &self.peer {
+            Some(peer) => (self.unit.show(peer.figure), format!("{:.2}", peer.ratio)),
+            None => (nothing(), nothing()),
         };
-        format!(
-            "{name:<36} {:>12} {:>12} {:>7.2}",
-            figure(self.ours),
-            figure(self.peer),
-            self.ratio
-        )
+        let met = |is_met| if is_met { "met" } else { "MISSED" };
+        let bound = match (measure.bound, &self.peer) {
+            (Bound::Ratio(most), Some(peer)) => format!("{most:.2} {}", met(peer.ratio <= most)),
+            (Bound::Ours(most), _) => format!("{} {}", self.unit.show(most), met(self.ours <= most)),
+            (Bound::None, _) | (Bound::Ratio(_), None) => nothing(),
+        };
+        line(measure.name, &self.unit.show(self.ours), &peer, &ratio, &bound)
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The line above the table's lines.
+pub(crate) fn head() -> String {
+    line("NAME", "ours", "peer", "ratio", "at most")
+}
+
+fn line(name: &str, ours: &str, peer: &str, ratio: &str, bound: &str) -> String {
+    format!("{name:<40} {ours:>12} {peer:>12} {ratio:>7}  {bound}")
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

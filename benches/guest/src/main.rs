@@ -42,7 +42,9 @@ fn main() -> Outcome {
         }
         "pipeline" => timed(times, || pipeline(size))?,
         "concurrent" => timed(1, || concurrent(times, size))?,
+        "alive" => timed(1, || alive(times))?,
         "hold" => timed(1, || hold(times))?,
+        "long-run" => timed(1, || long_run(times))?,
         other => return Err(format!("no work is named {other}").into()),
     };
     println!("{nanoseconds}");
@@ -162,16 +164,32 @@ fn concurrent(children: usize, size: usize) -> Outcome {
     Ok(())
 }
 
+/// Processes that are all alive until the last was started, and then end.
+fn alive(children: usize) -> Outcome {
+    let mut alive = (0..children)
+        .map(|_| cat().stdout(Stdio::null()).spawn())
+        .collect::<Result<Vec<_>, _>>()?;
+    for child in &mut alive {
+        drop(child.stdin.take());
+    }
+    for mut child in alive {
+        check(child.wait()?.success(), "cat failed")?;
+    }
+    Ok(())
+}
+
+/// The host looks at itself.
+fn mark() -> Outcome {
+    let status = Command::new("mark")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()?;
+    check(status.success(), "mark failed")
+}
+
 /// Holds processes alive between two calls of `mark`, at which the host looks at its memory.
 fn hold(children: usize) -> Outcome {
-    let mark = || {
-        Command::new("mark")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .map(drop)
-    };
     // Once for what the first process of all costs.
     cat().spawn()?.communicate([])?;
     mark()?;
@@ -179,4 +197,17 @@ fn hold(children: usize) -> Outcome {
     mark()?;
     drop(held);
     Ok(())
+}
+
+/// Spawns one process after the other between two calls of `mark`.
+fn long_run(times: usize) -> Outcome {
+    // What is made for the first processes, and kept, is there before.
+    for _ in 0..1_000 {
+        spawn()?;
+    }
+    mark()?;
+    for _ in 0..times {
+        spawn()?;
+    }
+    mark()
 }
