@@ -30,7 +30,7 @@ use super::super::sigmask::BlockedSignals;
 use super::super::stack::Stack;
 use super::super::wait;
 use super::kernel;
-use super::plan::{Plan, Source, Step};
+use super::plan::{self, Plan, Source, Step};
 use super::system;
 use crate::{ConfineError, Confinement, Need};
 
@@ -230,7 +230,7 @@ fn make(shared: &mut Shared<'_>) -> Result<(Namespaces, bool), Failure> {
     if shared.own_network {
         kernel::bring_loopback_up().need(Need::Loopback)?;
     }
-    kernel::set_host_name(b"childproof").need(Need::Namespaces)?;
+    kernel::set_host_name(plan::HOST_NAME.as_bytes()).need(Need::Namespaces)?;
     // The filter forbids user namespaces, too. Where it cannot be written, the filter stands alone.
     let _ = write(c"/proc/sys/user/max_user_namespaces", b"0");
     mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).need(Need::Root)?;
