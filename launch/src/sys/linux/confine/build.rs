@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
 use linux_raw_sys::general::{AT_EMPTY_PATH, AT_RECURSIVE, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY};
-use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat, symlinkat};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, symlinkat};
 use rustix::io::Errno as SystemErrno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
@@ -86,7 +86,10 @@ struct Shared<'a> {
     trees: &'a mut [Option<OwnedFd>],
     /// Of the process that clones a directory.
     stack: &'a Stack,
-    result: Option<Result<(Namespaces, bool), Failure>>,
+    /// Once they are made, whatever comes after.
+    namespaces: Option<Namespaces>,
+    /// Whether children can have a `/proc`.
+    result: Option<Result<bool, Failure>>,
 }
 
 /// Makes the namespaces and the root, and says whether children can have a `/proc`.
@@ -117,6 +120,7 @@ fn run(
         directories,
         trees,
         stack: &inner,
+        namespaces: None,
         result: None,
     };
     let blocked = BlockedSignals::new(SignalSet::FULL).need(Need::Builder)?;
@@ -126,11 +130,13 @@ fn run(
     drop(blocked);
     started.need(Need::Builder)?;
     // It leaves without a word only when it is killed.
-    shared.result.take().unwrap_or(Err(Failure {
+    let killed = Failure {
         need: Need::Builder,
         index: None,
         errno: Errno(libc::EINTR),
-    }))
+    };
+    let has_proc = shared.result.take().unwrap_or(Err(killed))?;
+    Ok((shared.namespaces.take().ok_or(killed)?, has_proc))
 }
 
 /// Runs a process that shares this one's memory and descriptors to its end.
@@ -155,7 +161,10 @@ unsafe fn run_process(
 fn explain(failure: Failure, plan: &Plan, confinement: &Confinement) -> ConfineError {
     let Failure { need, index, errno } = failure;
     let path = match (need, index) {
-        (Need::Directory, Some(index)) => confinement.directories.get(index).map(|directory| directory.target.clone()),
+        (Need::Directory, Some(index)) => confinement
+            .directories
+            .get(index)
+            .map(|directory| directory.target.clone()),
         (_, Some(index)) => plan.steps.get(index).map(|step| {
             let (Step::Directory(path)
             | Step::File(path, _)
@@ -188,7 +197,7 @@ extern "C" fn builder(shared: *mut c_void) -> c_int {
     raw::exit(0)
 }
 
-fn make(shared: &mut Shared<'_>) -> Result<(Namespaces, bool), Failure> {
+fn make(shared: &mut Shared<'_>) -> Result<bool, Failure> {
     let plan = shared.plan;
     umask(Mode::empty());
     // SAFETY: the process shares descriptors with the host on purpose, and the flag does not concern them.
@@ -207,7 +216,7 @@ fn make(shared: &mut Shared<'_>) -> Result<(Namespaces, bool), Failure> {
     }
     // SAFETY: as above.
     unsafe { unshare_unsafe(kinds) }.need(Need::Namespaces)?;
-    let namespaces = Namespaces {
+    shared.namespaces = Some(Namespaces {
         user: open_namespace(c"/proc/self/ns/user")?,
         mount: open_namespace(c"/proc/self/ns/mnt")?,
         network: match shared.own_network {
@@ -217,15 +226,14 @@ fn make(shared: &mut Shared<'_>) -> Result<(Namespaces, bool), Failure> {
         ipc: open_namespace(c"/proc/self/ns/ipc")?,
         host_name: open_namespace(c"/proc/self/ns/uts")?,
         control_groups: open_namespace(c"/proc/self/ns/cgroup")?,
-    };
+    });
     if shared.own_network {
         kernel::bring_loopback_up().need(Need::Loopback)?;
     }
     // The filter forbids user namespaces, too. Where it cannot be written, the filter stands alone.
     let _ = write(c"/proc/sys/user/max_user_namespaces", b"0");
     mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).need(Need::Root)?;
-    let has_proc = make_root(shared)?;
-    Ok((namespaces, has_proc))
+    make_root(shared)
 }
 
 /// Clones the confinement's directories, each in a process of its own: see the head of this file.
@@ -254,8 +262,17 @@ fn clone_tree(directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, SystemE
     open_tree(directory, path, flags)
 }
 
-fn make_root(shared: &mut Shared<'_>) -> Result<bool, Failure> {
-    let root = new_mount(c"tmpfs", &[(c"mode", c"755"), (c"size", c"4m")], MountAttrFlags::empty()).need(Need::Root)?;
+fn make_root(shared: &Shared<'_>) -> Result<bool, Failure> {
+    // From here on its descriptors are its own. A process that another of the host's threads starts just now has copies of
+    // the host's, and with one that a file of the root is written through, the root could not be made read-only.
+    // SAFETY: what is owned from here on is closed here as well, and what was opened before is closed by the host.
+    unsafe { unshare_unsafe(UnshareFlags::FILES) }.need(Need::Builder)?;
+    let root = new_mount(
+        c"tmpfs",
+        &[(c"mode", c"755"), (c"size", c"4m")],
+        MountAttrFlags::empty(),
+    )
+    .need(Need::Root)?;
     // On top of the root of the host's files: whoever goes by a path from there still gets to those.
     let here = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     move_mount(&root, c"", CWD, c"/", here).need(Need::Root)?;
@@ -276,7 +293,7 @@ fn make_root(shared: &mut Shared<'_>) -> Result<bool, Failure> {
     Ok(has_proc)
 }
 
-fn take(step: &Step, root: BorrowedFd<'_>, trees: &mut [Option<OwnedFd>]) -> Result<(), SystemErrno> {
+fn take(step: &Step, root: BorrowedFd<'_>, trees: &[Option<OwnedFd>]) -> Result<(), SystemErrno> {
     match step {
         Step::Directory(path) => mkdirat(root, path.as_c_str(), Mode::from_raw_mode(0o755)),
         Step::Link(path, target) => symlinkat(target.as_c_str(), root, path.as_c_str()),
@@ -291,21 +308,43 @@ fn take(step: &Step, root: BorrowedFd<'_>, trees: &mut [Option<OwnedFd>]) -> Res
             target,
             attributes,
         } => {
+            let cloned;
             let tree = match source {
-                Source::Path(path) => clone_tree(CWD, path)?,
-                Source::Directory(index) => trees.get_mut(*index).and_then(Option::take).ok_or(SystemErrno::BADF)?,
+                Source::Path(path) => {
+                    cloned = clone_tree(CWD, path)?;
+                    cloned.as_fd()
+                }
+                Source::Directory(index) => {
+                    let tree = trees.get(*index).and_then(Option::as_ref);
+                    tree.ok_or(SystemErrno::BADF)?.as_fd()
+                }
             };
             let flags = AT_EMPTY_PATH | AT_RECURSIVE;
-            kernel::set_mount_attributes(tree.as_fd(), flags, *attributes)
+            kernel::set_mount_attributes(tree, flags, *attributes)
                 .map_err(|errno| SystemErrno::from_raw_os_error(errno.0))?;
-            move_mount(&tree, c"", root, target.as_c_str(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+            mount_at(tree, root, target)
         }
         Step::Cover(path) => {
             let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY;
             let empty = new_mount(c"tmpfs", &[(c"mode", c"555"), (c"size", c"4k")], attributes)?;
-            move_mount(&empty, c"", root, path.as_c_str(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+            mount_at(empty.as_fd(), root, path)
         }
     }
+}
+
+/// Mounts something where a child of this root finds the path. What is shown can hold links, made by anybody: they do not
+/// lead out of the root.
+fn mount_at(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, path: &CStr) -> Result<(), SystemErrno> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let place = openat2(
+        root,
+        path,
+        flags,
+        Mode::empty(),
+        ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
+    )?;
+    let both = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(tree, c"", place, c"", both)
 }
 
 /// A `/proc` of the builder's pid namespace, by a process in it, which is the only one it ever has. It stays empty.
@@ -323,7 +362,8 @@ fn new_proc(stack: &Stack) -> Result<OwnedFd, SystemErrno> {
 extern "C" fn mount_proc(proc: *mut c_void) -> c_int {
     // SAFETY: the builder passes a pointer to this, and does not touch it until this process has ended.
     let proc = unsafe { &mut *proc.cast::<Result<OwnedFd, SystemErrno>>() };
-    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let attributes =
+        MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     *proc = new_mount(c"proc", &[], attributes);
     raw::exit(0)
 }
