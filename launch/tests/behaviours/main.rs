@@ -3,6 +3,7 @@
 
 mod arguments;
 mod closed_stdio;
+mod confined;
 mod descriptors;
 mod drop_collects;
 mod environment;
