@@ -199,12 +199,7 @@ fn make_builds_two_targets_at_once() {
     work.write("Makefile", makefile);
     work.sh_with(&["--timeout", "60s"], "make -j2").code(0);
     assert_eq!((work.read("a"), work.read("b")), ("met a\n".into(), "b\n".into()));
-    assert!(
-        work.sh("make")
-            .code(0)
-            .stdout()
-            .contains("Nothing to be done")
-    );
+    assert!(work.sh("make").code(0).stdout().contains("Nothing to be done"));
     work.belongs_to_us();
 }
 
