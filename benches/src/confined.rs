@@ -158,7 +158,7 @@ pub(crate) fn concurrent(guests: &Guests) -> Result<Figures> {
     let each = |total: f64| total / CHILDREN as f64;
     let setting = Setting::new(Tier::Full)?;
     Figures::interleaved(
-        5,
+        3,
         || guests.run_in(&setting, "alive", CHILDREN, 0).map(each),
         || guests.runtime.block_on(native::alive(CHILDREN)).map(each),
     )
