@@ -69,8 +69,8 @@ pub struct Confinement {
     pub directories: Vec<Directory>,
     /// Further files and directories of the host that it sees at their own paths, read-only. Absolute.
     pub read: Vec<PathBuf>,
-    /// Of what it sees besides the directories, what it does not see. Absolute. In the reduced tier, only whole entries of what
-    /// it sees by default, or of `read`, can be hidden.
+    /// Of what it sees besides the directories, what it does not see. Absolute. A link within what it sees is hidden by hiding
+    /// what it leads to. In the reduced tier, only whole entries of what it sees by default, or of `read`, can be hidden.
     pub hide: Vec<PathBuf>,
     /// The network.
     pub network: Network,

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod closed_stdio;
+mod confined;
 mod control_groups;
 mod descriptors;
 mod drop_collects;

@@ -93,19 +93,29 @@ const INNER: &str = "CHILDPROOF_LAUNCH_TEST";
 /// Runs `body` in a process of its own, which is this test started again: for what changes the state of a whole process.
 /// `name` is the test's full name.
 pub(crate) fn in_own_process(name: &str, body: impl FnOnce()) {
-    if std::env::var_os(INNER).is_some_and(|inner| inner == name) {
+    if is_inner(name) {
         body();
         // The body may have closed what the test harness would write to.
         std::process::exit(0);
     }
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env(INNER, name)
-        .output()
-        .unwrap();
+    let output = again(name).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name}: {}\n{text}", output.status);
     assert!(!text.contains("running 0 tests"), "{name} is not the name of a test");
+}
+
+/// Whether this process is the test `name` started again.
+pub(crate) fn is_inner(name: &str) -> bool {
+    std::env::var_os(INNER).is_some_and(|inner| inner == name)
+}
+
+/// A command that starts the test `name` again.
+pub(crate) fn again(name: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(INNER, name);
+    command
 }
 
 /// The name of the calling test, as the harness has it.

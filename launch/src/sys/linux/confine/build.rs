@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
 use linux_raw_sys::general::{AT_EMPTY_PATH, AT_RECURSIVE, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY};
-use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat, symlinkat};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, symlinkat};
 use rustix::io::Errno as SystemErrno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
@@ -30,7 +30,7 @@ use super::super::sigmask::BlockedSignals;
 use super::super::stack::Stack;
 use super::super::wait;
 use super::kernel;
-use super::plan::{Plan, Source, Step};
+use super::plan::{self, Plan, Source, Step};
 use super::system;
 use crate::{ConfineError, Confinement, Need};
 
@@ -86,7 +86,10 @@ struct Shared<'a> {
     trees: &'a mut [Option<OwnedFd>],
     /// Of the process that clones a directory.
     stack: &'a Stack,
-    result: Option<Result<(Namespaces, bool), Failure>>,
+    /// Once they are made, whatever comes after: it is the host that closes them.
+    namespaces: Option<Namespaces>,
+    /// Whether children can have a `/proc`.
+    result: Option<Result<bool, Failure>>,
 }
 
 /// Makes the namespaces and the root, and says whether children can have a `/proc`.
@@ -117,6 +120,7 @@ fn run(
         directories,
         trees,
         stack: &inner,
+        namespaces: None,
         result: None,
     };
     let blocked = BlockedSignals::new(SignalSet::FULL).need(Need::Builder)?;
@@ -126,11 +130,13 @@ fn run(
     drop(blocked);
     started.need(Need::Builder)?;
     // It leaves without a word only when it is killed.
-    shared.result.take().unwrap_or(Err(Failure {
+    let killed = Failure {
         need: Need::Builder,
         index: None,
         errno: Errno(libc::EINTR),
-    }))
+    };
+    let has_proc = shared.result.take().unwrap_or(Err(killed))?;
+    Ok((shared.namespaces.take().ok_or(killed)?, has_proc))
 }
 
 /// Runs a process that shares this one's memory and descriptors to its end.
@@ -197,7 +203,7 @@ extern "C" fn builder(shared: *mut c_void) -> c_int {
     raw::exit(0)
 }
 
-fn make(shared: &mut Shared<'_>) -> Result<(Namespaces, bool), Failure> {
+fn make(shared: &mut Shared<'_>) -> Result<bool, Failure> {
     let plan = shared.plan;
     umask(Mode::empty());
     // SAFETY: the process shares descriptors with the host on purpose, and the flag does not concern them.
@@ -216,7 +222,7 @@ fn make(shared: &mut Shared<'_>) -> Result<(Namespaces, bool), Failure> {
     }
     // SAFETY: as above.
     unsafe { unshare_unsafe(kinds) }.need(Need::Namespaces)?;
-    let namespaces = Namespaces {
+    shared.namespaces = Some(Namespaces {
         user: open_namespace(c"/proc/self/ns/user")?,
         mount: open_namespace(c"/proc/self/ns/mnt")?,
         network: match shared.own_network {
@@ -226,11 +232,11 @@ fn make(shared: &mut Shared<'_>) -> Result<(Namespaces, bool), Failure> {
         ipc: open_namespace(c"/proc/self/ns/ipc")?,
         host_name: open_namespace(c"/proc/self/ns/uts")?,
         control_groups: open_namespace(c"/proc/self/ns/cgroup")?,
-    };
+    });
+    kernel::set_host_name(plan::HOST_NAME.as_bytes()).need(Need::Namespaces)?;
     if shared.own_network {
         kernel::bring_loopback_up().need(Need::Loopback)?;
     }
-    kernel::set_host_name(b"childproof").need(Need::Namespaces)?;
     // The filter forbids user namespaces, too. Where it cannot be written, the filter stands alone.
     let _ = write(c"/proc/sys/user/max_user_namespaces", b"0");
     mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).need(Need::Root)?;
@@ -238,8 +244,7 @@ fn make(shared: &mut Shared<'_>) -> Result<(Namespaces, bool), Failure> {
     // written, and no mount becomes read-only while there is one.
     // SAFETY: what this process has opened and leaves to the host is in the host's table, too, and is closed there alone.
     unsafe { unshare_unsafe(UnshareFlags::FILES) }.need(Need::Builder)?;
-    let has_proc = make_root(shared)?;
-    Ok((namespaces, has_proc))
+    make_root(shared)
 }
 
 /// Clones the confinement's directories, each in a process of its own: see the head of this file.
@@ -321,21 +326,24 @@ fn take(step: &Step, root: BorrowedFd<'_>, trees: &[Option<OwnedFd>]) -> Result<
             let flags = AT_EMPTY_PATH | AT_RECURSIVE;
             kernel::set_mount_attributes(tree.as_fd(), flags, *attributes)
                 .map_err(|errno| SystemErrno::from_raw_os_error(errno.0))?;
-            let here = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-            move_mount(tree, c"", root, target.as_c_str(), here)
+            mount_at(tree.as_fd(), root, target)
         }
         Step::Cover(path) => {
             let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY;
             let empty = new_mount(c"tmpfs", &[(c"mode", c"555"), (c"size", c"4k")], attributes)?;
-            move_mount(
-                &empty,
-                c"",
-                root,
-                path.as_c_str(),
-                MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
-            )
+            mount_at(empty.as_fd(), root, path)
         }
     }
+}
+
+/// Mounts something where a child of this root finds the path. What is shown can hold links, made by anybody: they do not
+/// lead out of the root.
+fn mount_at(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, path: &CStr) -> Result<(), SystemErrno> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let place = openat2(root, path, flags, Mode::empty(), resolve)?;
+    let both = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(tree, c"", place, c"", both)
 }
 
 /// A `/proc` of the builder's pid namespace, by a process in it, which is the only one it ever has. It stays empty.

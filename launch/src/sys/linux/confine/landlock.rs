@@ -172,6 +172,12 @@ fn outside(confinement: &Confinement) -> Result<Vec<(OwnedFd, u32)>, ConfineErro
         Network::Connect(_) | Network::Host => RESOLVER,
     };
     let system = PROGRAMS.iter().chain(CONFIGURATION).chain(resolver).map(PathBuf::from);
+    if let Some(path) = confinement.read.iter().find(|path| !path.is_absolute()) {
+        return Err(ConfineError {
+            help: "it is seen at its own path; give an absolute one".to_owned(),
+            ..unusable(path, SystemErrno::INVAL)
+        });
+    }
     let shown: Vec<PathBuf> = system
         .filter(|path| path.exists())
         .chain(confinement.read.iter().cloned())

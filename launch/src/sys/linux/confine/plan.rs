@@ -1,6 +1,6 @@
 //! What the root of a profile is made of: a list of steps, written by the host, followed by the builder.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CString, OsStr};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -149,14 +149,18 @@ pub(super) fn plan(confinement: &Confinement) -> Result<Plan, ConfineError> {
 struct Root<'a> {
     confinement: &'a Confinement,
     steps: Vec<Step>,
-    /// The directories and links that it has of its own.
+    /// The directories and files that it has of its own.
     made: BTreeSet<PathBuf>,
+    /// The links that it has of its own, and what they say.
+    links: BTreeMap<PathBuf, PathBuf>,
     shown: Vec<Shown>,
 }
 
 struct Shown {
     target: PathBuf,
     is_file: bool,
+    /// What the host finds by this path without links, if it is shown by a path.
+    found: Option<PathBuf>,
 }
 
 impl<'a> Root<'a> {
@@ -165,6 +169,7 @@ impl<'a> Root<'a> {
             confinement,
             steps: Vec::new(),
             made: BTreeSet::from([PathBuf::from("/")]),
+            links: BTreeMap::new(),
             shown: Vec::new(),
         }
     }
@@ -224,29 +229,53 @@ impl<'a> Root<'a> {
             if self.is_hidden(path) {
                 continue;
             }
+            if !path.is_absolute() {
+                return Err(ConfineError {
+                    need: Need::Mount,
+                    path: Some(path.clone()),
+                    errno: None,
+                    help: "it is shown at its own path; give an absolute one".to_owned(),
+                });
+            }
             let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
             self.show(Source::Path(c_path(path)?), path, !metadata.is_dir(), READ_ONLY)?;
         }
         Ok(())
     }
 
-    /// Covers what is hidden and lies in something that is shown.
+    /// Covers what is hidden, wherever it is seen in something that is shown. A link is covered by what it leads to.
     fn covers(&mut self) -> Result<(), ConfineError> {
+        let entries = PROGRAMS.iter().chain(CONFIGURATION).chain(RESOLVER).map(Path::new);
+        let entries: BTreeSet<&Path> = entries
+            .chain(self.confinement.read.iter().map(PathBuf::as_path))
+            .collect();
         for path in sorted(&self.confinement.hide) {
-            if !self.is_below_shown(path) {
+            // A whole entry was left out.
+            if entries.contains(path.as_path()) {
                 continue;
             }
             // What is not there on the host is not there inside.
-            let Ok(metadata) = fs::symlink_metadata(path) else {
-                continue;
-            };
-            if metadata.is_dir() {
-                self.steps.push(Step::Cover(relative(path)?));
-            } else if !metadata.is_symlink() {
-                self.show(Source::Path(c"/dev/null".to_owned()), path, true, READ_ONLY)?;
+            let Ok(found) = path.canonicalize() else { continue };
+            let is_directory = found.is_dir();
+            for place in self.places_of(&found) {
+                if is_directory {
+                    self.steps.push(Step::Cover(relative(&place)?));
+                } else {
+                    self.show(Source::Path(c"/dev/null".to_owned()), &place, true, READ_ONLY)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Where a child sees what the host finds by this path without links.
+    fn places_of(&self, found: &Path) -> Vec<PathBuf> {
+        let place = |shown: &Shown| match found.strip_prefix(shown.found.as_ref()?) {
+            Ok(rest) if rest.as_os_str().is_empty() => Some(shown.target.clone()),
+            Ok(rest) => Some(shown.target.join(rest)),
+            Err(_) => None,
+        };
+        self.shown.iter().filter_map(place).collect()
     }
 
     fn directories(&mut self) -> Result<(), ConfineError> {
@@ -290,6 +319,11 @@ impl<'a> Root<'a> {
     }
 
     fn show(&mut self, source: Source, target: &Path, is_file: bool, attributes: u64) -> Result<(), ConfineError> {
+        let target = &*self.without_links(target);
+        let found = match &source {
+            Source::Path(path) => fs::canonicalize(OsStr::from_bytes(path.to_bytes())).ok(),
+            Source::Directory(_) => None,
+        };
         if is_file && !self.is_below_shown(target) {
             if !self.made.contains(target) {
                 self.make_file(target, Vec::new())?;
@@ -305,8 +339,28 @@ impl<'a> Root<'a> {
         self.shown.push(Shown {
             target: target.to_owned(),
             is_file,
+            found,
         });
         Ok(())
+    }
+
+    /// The path, with what the root's own links on the way say in their place: nothing can be made through a link.
+    fn without_links(&self, path: &Path) -> PathBuf {
+        let mut path = path.to_owned();
+        // None of them leads to another for long.
+        for _ in 0..8 {
+            let link = path
+                .ancestors()
+                .skip(1)
+                .find_map(|way| Some((way, self.links.get(way)?)));
+            let Some((link, target)) = link else { break };
+            let above = link.parent().unwrap_or(Path::new("/"));
+            path = match path.strip_prefix(link) {
+                Ok(rest) => above.join(target).join(rest),
+                Err(_) => break,
+            };
+        }
+        path
     }
 
     /// Whether a place lies in something that is shown: nothing is made there, because it would be made on the host.
@@ -333,7 +387,12 @@ impl<'a> Root<'a> {
         if let Some(parent) = path.parent() {
             self.make_directory(parent)?;
         }
-        if self.made.insert(path.to_owned()) {
+        // What is to be shown at the very place comes there.
+        let mut shown = self.confinement.directories.iter().map(|directory| &directory.target);
+        if shown.any(|shown| shown == path) || self.confinement.read.iter().any(|read| read == path) {
+            return Ok(());
+        }
+        if self.links.insert(path.to_owned(), target.to_owned()).is_none() {
             self.steps.push(Step::Link(relative(path)?, c_path(target)?));
         }
         Ok(())
