@@ -251,7 +251,8 @@ pub(crate) struct SandboxArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) policy: Option<PathBuf>,
     /// Grant a program with any arguments, beside what the policy file grants. PATH is its file, or a name that is looked
-    /// up in PATH; without it, NAME is. Repeatable.
+    /// up in PATH; without it, NAME is. It starts with the PATH of the system, in the tier full also with HOME=/tmp.
+    /// Repeatable.
     #[arg(long, value_name = "NAME[=PATH]")]
     pub(crate) allow: Vec<Allow>,
     /// Give a directory of the host, under the name GUEST, or else under the name HOST; with :ro, to read only. Processes see

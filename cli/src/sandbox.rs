@@ -8,13 +8,16 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
-use childproof_host::policy::{self, Arguments, Grant, LoadError, LoadOptions, LoadedPolicy, Policy};
+use childproof_host::policy::{self, Arguments, Grant, LoadError, LoadOptions, LoadedPolicy, Policy, Tier};
 use childproof_host::process::{SpawnRequest, Stderr, Stdin, Stdout};
 use childproof_host::{Preopen, ProcessCtx, ProcessCtxBuilder};
 
 use crate::args::{Allow, Dir, ProgramArgs, SandboxArgs, WatchArgs};
 use crate::audit::AuditLog;
 use crate::report::{Recorder, Sink};
+
+/// The PATH of what `--allow` grants, for the programs that it starts itself.
+const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The recorder that these flags ask for.
 pub(crate) fn recorder(sandbox: &SandboxArgs, watch: &WatchArgs) -> Result<Arc<Recorder>> {
@@ -150,7 +153,12 @@ fn load(args: &SandboxArgs, preopens: &[Preopen]) -> Result<LoadedPolicy> {
         }
         let grant = Grant::program(program(allow)?).args(Arguments::Any);
         let network = args.network.clone().unwrap_or_default();
-        policy = policy.grant(&allow.name, grant.network(network));
+        let mut grant = grant.network(network).env_set("PATH", SYSTEM_PATH).env_allow("PATH");
+        if policy.confine.tier.unwrap_or_default() == Tier::Full {
+            // In its own root this is the one directory of its own that every process has.
+            grant = grant.env_set("HOME", "/tmp").env_allow("HOME");
+        }
+        policy = policy.grant(&allow.name, grant);
     }
     let preopens: Vec<_> = preopens
         .iter()

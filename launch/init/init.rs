@@ -28,6 +28,7 @@ const EINTR: isize = -4;
 const ESRCH: isize = -3;
 const ECHILD: isize = -10;
 const POLLIN: i16 = 1;
+const PR_SET_NAME: usize = 15;
 const SIGKILL: usize = 9;
 const EPOLLIN: u32 = 1;
 const EPOLL_CTL_ADD: usize = 1;
@@ -50,6 +51,7 @@ mod number {
     pub const RECVMSG: usize = 47;
     pub const WAIT4: usize = 61;
     pub const KILL: usize = 62;
+    pub const PRCTL: usize = 157;
     pub const MOUNT: usize = 165;
     pub const UMOUNT2: usize = 166;
     pub const EXIT_GROUP: usize = 231;
@@ -70,6 +72,7 @@ mod number {
     pub const RECVMSG: usize = 212;
     pub const WAIT4: usize = 260;
     pub const KILL: usize = 129;
+    pub const PRCTL: usize = 167;
     pub const MOUNT: usize = 40;
     pub const UMOUNT2: usize = 39;
     pub const EXIT_GROUP: usize = 94;
@@ -100,6 +103,9 @@ struct Poll {
 extern "C" fn main(stack: *const [*const u8; 4]) -> ! {
     // SAFETY: the kernel put the number of arguments there, and then as many pointers: the host gives two or three.
     let [_, _, role, tmp] = unsafe { *stack };
+    // It has the name of a file in memory otherwise.
+    // SAFETY: the string lives for ever.
+    unsafe { call(number::PRCTL, [PR_SET_NAME, c"childproof-init".as_ptr() as usize, 0, 0, 0]) };
     // SAFETY: the host gives a string that is not empty.
     match unsafe { *role } {
         b'g' => guard(),

@@ -15,7 +15,7 @@ use linux_raw_sys::landlock::{
     LANDLOCK_ACCESS_NET_BIND_TCP, LANDLOCK_ACCESS_NET_CONNECT_TCP, LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET,
     LANDLOCK_SCOPE_SIGNAL,
 };
-use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
+use rustix::fs::{CWD, Mode, OFlags, fcntl_getfl, fstat, openat};
 use rustix::io::Errno as SystemErrno;
 
 use super::super::raw::{self, Errno};
@@ -242,10 +242,31 @@ impl Rules {
                         allow(&made, ruleset, place.as_fd(), *access)?;
                     }
                 }
+                for stream in [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()] {
+                    allow_terminal(&made, ruleset, stream)?;
+                }
                 kernel::landlock_restrict_self(made.as_fd())
             }
         }
     }
+}
+
+/// Lets a terminal among the standard streams be opened anew, as `/dev/stderr`. To open a file anew is to write at another
+/// place of it than the stream does.
+fn allow_terminal(made: &OwnedFd, ruleset: &Ruleset, stream: BorrowedFd<'_>) -> raw::Result<()> {
+    if fstat(stream)?.st_mode & libc::S_IFMT != libc::S_IFCHR {
+        return Ok(());
+    }
+    let access = match fcntl_getfl(stream)? & OFlags::RWMODE {
+        OFlags::RDONLY => LANDLOCK_ACCESS_FS_READ_FILE,
+        OFlags::WRONLY => LANDLOCK_ACCESS_FS_WRITE_FILE,
+        _ => LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE,
+    };
+    kernel::landlock_allow(
+        made.as_fd(),
+        u64::from(access | LANDLOCK_ACCESS_FS_IOCTL_DEV) & ruleset.files,
+        stream,
+    )
 }
 
 /// None for what is not there, which needs no rule.

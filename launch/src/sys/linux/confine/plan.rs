@@ -69,6 +69,9 @@ const LINKS: &[(&str, &str)] = &[
     ("/var/tmp", "/tmp"),
 ];
 
+/// What a child's host is named, to it.
+pub(super) const HOST_NAME: &str = "childproof";
+
 /// Whom a root host's child is, to itself.
 const UNPRIVILEGED: u32 = 1000;
 
@@ -215,8 +218,7 @@ impl<'a> Root<'a> {
         self.make_file(Path::new("/etc/passwd"), passwd.into_bytes())?;
         self.make_file(Path::new("/etc/group"), group.into_bytes())?;
         if self.confinement.network == Network::None {
-            let own = host_name().map_or_else(String::new, |name| format!("127.0.1.1 {name}\n"));
-            let hosts = format!("127.0.0.1 localhost\n::1 localhost\n{own}");
+            let hosts = format!("127.0.0.1 localhost {HOST_NAME}\n::1 localhost\n");
             self.make_file(Path::new("/etc/hosts"), hosts.into_bytes())?;
             let services = b"passwd: files\ngroup: files\nhosts: files\n".to_vec();
             self.make_file(Path::new("/etc/nsswitch.conf"), services)?;
@@ -460,14 +462,6 @@ fn of_the_machine() -> Result<Vec<CString>, ConfineError> {
     };
     let entries = entries.filter_map(Result::ok).filter(is_for_root);
     entries.map(|entry| c_path(&entry.path())).collect()
-}
-
-/// The name that a child's namespace has from the host, if it can stand in `/etc/hosts`. Programs look up their own name.
-fn host_name() -> Option<String> {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
-    let name = name.trim_end();
-    let is_of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    (!name.is_empty() && name.bytes().all(is_of_a_name)).then(|| name.to_owned())
 }
 
 fn may_hold_a_directory(target: &Path) -> bool {
