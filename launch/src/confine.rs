@@ -75,7 +75,7 @@ pub struct Confinement {
     /// The network.
     pub network: Network,
     /// Whether it may use Unix sockets by path or by name. A socket of a host's service in one of its directories is then
-    /// reachable. Pairs of connected sockets (socketpair(2)) are always allowed.
+    /// reachable. Pairs of connected sockets (socketpair(2)) are always allowed, but for those for datagrams.
     pub unix_sockets: bool,
     /// The size of its `/tmp`, in bytes.
     pub tmp: u64,

@@ -64,3 +64,17 @@ fn a_tier_that_the_machine_does_not_have_is_refused() {
         assert!(refused.contains("user namespace"), "{refused}");
     });
 }
+
+#[test]
+fn the_documents_name_every_row() {
+    let documented = include_str!("../../../SECURITY.md");
+    let missing: Vec<&str> = ROWS
+        .iter()
+        .map(|row| row.name)
+        .filter(|name| !documented.contains(&format!("`{name}`")))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "SECURITY.md does not say what becomes of {missing:?}"
+    );
+}
