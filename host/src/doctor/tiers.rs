@@ -221,19 +221,21 @@ fn gaps(found: &Found, control: &Found) -> Vec<Check> {
         leaves_open(
             "reduced: stat",
             "stat",
-            "a child sees that a file outside exists, its size and its times; it cannot read it",
+            "a child sees that a file outside exists, its size and its times, and is told when it changes (stat, inotify, \
+             name_to_handle_at); it cannot read it",
             "a child does not see files outside",
         ),
         leaves_open(
             "reduced: chmod",
             "chmod",
-            "a child changes the mode and the extended attributes of files outside that belong to the host's user",
+            "a child changes the mode and the extended attributes of files that belong to the host's user, outside and in its \
+             read-only directories",
             "a child does not change the mode of files outside",
         ),
         leaves_open(
             "reduced: utimes",
             "utimes",
-            "a child sets the times of files outside that belong to the host's user",
+            "a child sets the times of files that belong to the host's user, outside and in its read-only directories",
             "a child does not set the times of files outside",
         ),
         leaves_open(
