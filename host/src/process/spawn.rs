@@ -280,7 +280,8 @@ fn ask_hook(ctx: &ProcessCtx, request: &SpawnRequest, decision: &Decision) -> Re
 
 /// The limits of each process by itself. Those on memory and on processes are left out where the tree has them together.
 fn rlimits(limits: &Limits, has_tree_limits: bool) -> Vec<Rlimit> {
-    let mut rlimits = vec![Rlimit::new(Resource::Core, 0)];
+    // Too little for a file, and the one value that the kernel heeds where it hands core dumps to a program: see core(5).
+    let mut rlimits = vec![Rlimit::new(Resource::Core, 1)];
     if let Some(seconds) = limits.cpu_seconds() {
         // SIGXCPU at the limit; SIGKILL a second later for a program that goes on.
         rlimits.push(Rlimit {

@@ -6,9 +6,9 @@
 
 use std::convert::Infallible;
 use std::ffi::{CStr, c_char, c_int};
-use std::os::fd::{IntoRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 
-use rustix::fs::{CWD, Mode, OFlags, Stat, fstat, openat};
+use rustix::fs::{CWD, Mode, OFlags, Stat, fcntl_getfl, fstat, openat};
 
 use super::confine::Profile;
 use super::image::Identity;
@@ -129,7 +129,12 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
         Some(profile) => {
             profile.drop_privileges().at(Stage::Privileges)?;
             match profile.has_own_root() {
-                true => (open_inside(plan)?, open_directory(plan)?),
+                true => {
+                    for stream in 0..=2 {
+                        replace_null(stream).at(Stage::Stdio)?;
+                    }
+                    (open_inside(plan)?, open_directory(plan)?)
+                }
                 false => (program, directory),
             }
         }
@@ -186,6 +191,22 @@ fn default_signals() -> raw::Result<()> {
 pub(super) fn lift(fd: RawFd) -> raw::Result<RawFd> {
     if fd > 2 { Ok(fd) } else { raw::duplicate_above(fd, 3) }
 }
+
+/// Opens a stream that is `/dev/null` anew, where its node cannot be changed: the host's descriptor leads to the host's.
+fn replace_null(stream: RawFd) -> raw::Result<()> {
+    // SAFETY: the stream was placed by this process, which closes it nowhere.
+    let open = unsafe { BorrowedFd::borrow_raw(stream) };
+    let Stat { st_mode, st_rdev, .. } = fstat(open)?;
+    if st_mode & libc::S_IFMT != libc::S_IFCHR || st_rdev != NULL {
+        return Ok(());
+    }
+    let flags = fcntl_getfl(open)? & OFlags::RWMODE;
+    let null = openat(CWD, c"/dev/null", flags | OFlags::CLOEXEC, Mode::empty())?;
+    raw::duplicate_onto(null.as_raw_fd(), stream)
+}
+
+/// The device that takes everything and gives nothing.
+const NULL: u64 = libc::makedev(1, 3);
 
 /// Opens the program in the child's root, where it has to be the file that was checked.
 fn open_inside(plan: &Plan<'_>) -> Result<RawFd, Failure> {

@@ -239,6 +239,9 @@ fn make(shared: &mut Shared<'_>) -> Result<bool, Failure> {
     kernel::set_host_name(plan::HOST_NAME.as_bytes()).need(Need::Namespaces)?;
     // The filter forbids user namespaces, too. Where it cannot be written, the filter stands alone.
     let _ = write(c"/proc/sys/user/max_user_namespaces", b"0");
+    // The kernel counts these by user, and a child has the host's: it gets a part of them.
+    let _ = write(c"/proc/sys/user/max_inotify_instances", b"64");
+    let _ = write(c"/proc/sys/user/max_inotify_watches", b"16384");
     mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).need(Need::Root)?;
     make_root(shared)
 }

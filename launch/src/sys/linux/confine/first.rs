@@ -78,10 +78,13 @@ pub(super) fn furnish(inside: &Inside) -> Result<(), SystemErrno> {
             flags | MountFlags::NOEXEC | MountFlags::RDONLY,
             None,
         )?;
-        inside
-            .covered
-            .iter()
-            .try_for_each(|file| mount_bind(c"/dev/null", file.as_c_str()))?;
+        for file in &inside.covered {
+            match mount_bind(c"/dev/null", file.as_c_str()) {
+                // It is not there in every namespace, or any more.
+                Ok(()) | Err(SystemErrno::NOENT) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
     }
     if inside.tmp_options.is_empty() {
         return Ok(());

@@ -65,15 +65,16 @@ pub(in super::super) unsafe fn start(
     // SAFETY: the kernel made the descriptor for this call, in the table that the gate shares, and nothing else owns it.
     let child = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
     match (failure, child) {
-        (None, Some(pidfd)) => Ok(Started {
+        (None, Some(pidfd)) if pid > 0 => Ok(Started {
             pid,
             pidfd,
             tree: Tree::Room(stay),
         }),
         (failure, child) => {
+            // A gate leaves without a word only when it is killed. Its child may still be at work here, and what it works
+            // with is there until this returns.
             child.iter().for_each(end);
             stay.abandon();
-            // It leaves without a word only when it is killed.
             Err(failure.unwrap_or(Failure {
                 stage: Stage::Clone,
                 errno: Errno(libc::EINTR),

@@ -108,12 +108,13 @@ pub(super) fn filter_system_calls(filter: &[libc::sock_filter]) -> Result<()> {
     check(unsafe { libc::syscall(libc::SYS_seccomp, operation, flags, &raw const program) }).map(drop)
 }
 
-/// Adds attributes to a mount that a descriptor leads to, with AT_RECURSIVE to all below it.
+/// Adds attributes to a mount that a descriptor leads to, with AT_RECURSIVE to all below it. What is mounted elsewhere from
+/// then on is not mounted there as well.
 pub(super) fn set_mount_attributes(mount: BorrowedFd<'_>, flags: u32, attributes: u64) -> Result<()> {
     let attributes = mount_attr {
         attr_set: attributes,
         attr_clr: 0,
-        propagation: 0,
+        propagation: libc::MS_PRIVATE as _,
         userns_fd: 0,
     };
     let (path, size) = (c"".as_ptr(), size_of::<mount_attr>());

@@ -84,7 +84,7 @@ pub(super) struct Plan {
     /// The options of the child's own `/tmp`. Empty where one of its directories has that name.
     pub(super) tmp_options: CString,
     pub(super) below_tmp: Vec<BelowTmp>,
-    /// What a child of this host could read in `/proc` by its user alone, and is not to: see [`of_the_machine`].
+    /// What a child could read in `/proc`, and is not to: see [`of_the_machine`].
     pub(super) covered: Vec<CString>,
 }
 
@@ -144,7 +144,7 @@ pub(super) fn plan(confinement: &Confinement) -> Result<Plan, ConfineError> {
         steps: root.steps,
         tmp_options: string(tmp_options)?,
         below_tmp,
-        covered: if uid == 0 { of_the_machine()? } else { Vec::new() },
+        covered: of_the_machine(uid == 0)?,
     })
 }
 
@@ -448,20 +448,34 @@ const READ_ONLY: u64 = WRITABLE | MOUNT_ATTR_RDONLY as u64;
 /// A device can be written to on a mount that is read-only; its node, which is the host's, cannot be changed there.
 const DEVICE: u64 = (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC) as u64;
 
-/// What only root may read in `/proc`, about the whole machine: a root host's child is not root to itself, and the kernel
-/// takes it for the owner all the same. What takes a capability besides is left as it is.
-fn of_the_machine() -> Result<Vec<CString>, ConfineError> {
+/// What a child is not to read in `/proc`: the keys that the host's user has, and, where the host is root, what only root may
+/// read about the whole machine: such a child is not root to itself, and the kernel takes it for the owner all the same. What
+/// takes a capability besides is left as it is.
+fn of_the_machine(is_root: bool) -> Result<Vec<CString>, ConfineError> {
+    let mut files: Vec<PathBuf> = ["/proc/key-users", "/proc/keys"].map(PathBuf::from).into();
+    if is_root {
+        for_root_alone(Path::new("/proc"), &mut files);
+    }
+    files.iter().map(|path| c_path(path)).collect()
+}
+
+/// Files of a directory, and of those below; of `/proc` itself only of `sys`.
+fn for_root_alone(directory: &Path, files: &mut Vec<PathBuf>) {
     const TAKES_A_CAPABILITY: &[&str] = &["kcore", "kmsg"];
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Ok(Vec::new());
-    };
-    let is_for_root = |entry: &fs::DirEntry| {
-        let metadata = entry.metadata();
-        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o444 == 0o400)
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let Ok(metadata) = entry.metadata() else { continue };
+        if metadata.is_dir() {
+            if entry.path().starts_with("/proc/sys") {
+                for_root_alone(&entry.path(), files);
+            }
+        } else if metadata.is_file()
+            && metadata.mode() & 0o444 == 0o400
             && !TAKES_A_CAPABILITY.iter().any(|name| entry.file_name() == *name)
-    };
-    let entries = entries.filter_map(Result::ok).filter(is_for_root);
-    entries.map(|entry| c_path(&entry.path())).collect()
+        {
+            files.push(entry.path());
+        }
+    }
 }
 
 fn may_hold_a_directory(target: &Path) -> bool {

@@ -199,6 +199,8 @@ struct Making<'a> {
     control: RawFd,
     clean: RawFd,
     first: c_int,
+    /// Whether the first process has left the host's memory.
+    is_made: bool,
     failure: Option<Failure>,
 }
 
@@ -215,6 +217,7 @@ fn make(profile: &Profile, inside: &Inside) -> Result<Room, Failure> {
         control: control.as_raw_fd(),
         clean: says.as_raw_fd(),
         first: -1,
+        is_made: false,
         failure: None,
     };
     let shared = (&raw mut making).cast::<c_void>();
@@ -224,15 +227,15 @@ fn make(profile: &Profile, inside: &Inside) -> Result<Room, Failure> {
     // SAFETY: the kernel made the descriptor for this call, in the table that the maker shares, and nothing else owns it.
     let first = (making.first >= 0).then(|| unsafe { OwnedFd::from_raw_fd(making.first) });
     match (making.failure, first) {
-        (None, Some(first)) => Ok(Room {
+        (None, Some(first)) if making.is_made => Ok(Room {
             first: ManuallyDrop::new(first),
             control: number,
             clean,
             is_new: true,
         }),
         (failure, first) => {
+            // A maker leaves without a word only when it is killed. What it made may still be at work here.
             first.iter().for_each(end);
-            // It leaves without a word only when it is killed.
             Err(failure.unwrap_or(Failure {
                 stage: Stage::FirstProcess,
                 errno: Errno(libc::EINTR),
@@ -269,13 +272,13 @@ fn enter(inside: &Inside) -> Result<(), Failure> {
 }
 
 fn create_first(making: &mut Making<'_>) -> Result<(), Failure> {
-    let (stack, mut pidfd) = (making.stack.top(), -1);
+    // The kernel writes the pidfd to where the host finds it, whatever becomes of this process.
+    let (stack, pidfd) = (making.stack.top(), &raw mut making.first);
     let shared = (&raw mut *making).cast::<c_void>();
     let flags = libc::CLONE_PARENT | libc::CLONE_PIDFD;
     // SAFETY: the process has access to `making` alone, and is waited for.
-    let created = unsafe { raw::clone(first_process, stack, flags, shared, &raw mut pidfd) };
-    making.first = pidfd;
-    created.at(Stage::FirstProcess)?;
+    unsafe { raw::clone(first_process, stack, flags, shared, pidfd) }.at(Stage::FirstProcess)?;
+    making.is_made = true;
     making.failure.map_or(Ok(()), Err)
 }
 

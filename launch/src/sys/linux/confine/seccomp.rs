@@ -140,6 +140,10 @@ pub(super) fn filter(confinement: &Confinement) -> Filter {
         ],
         newest: NEWEST,
     };
+    // A lease on a file makes whoever else opens it wait, the host too.
+    table
+        .refused_if
+        .push((libc::SYS_fcntl, vec![vec![(1, Is::Equal(libc::F_SETLEASE as u32))]]));
     #[cfg(target_arch = "x86_64")]
     table.refused.extend(REFUSED_ON_X86);
     modes(&mut table);
