@@ -146,3 +146,35 @@ fn what_the_machine_cannot_give_is_refused_and_never_replaced() {
     let by_file = ["exec", "--policy", "policy.toml", "--", "echo"];
     without_user_namespaces(&place, &by_file).failed_saying(&["policy.toml: confine.tier: ", missing[0]]);
 }
+
+#[test]
+fn what_the_host_mounts_later_stays_with_the_host() {
+    let place = Place::new();
+    fs::create_dir_all(place.file("data/sub")).unwrap();
+    // The program says that it is there, and is told when the host has mounted something: below a mount of which copies learn.
+    let script = r#"
+        mkfifo ready go
+        "$0" exec --allow sh --dir data::/data:ro -- sh -c 'echo ready; read -r line; ls -A /data/sub' < go > ready &
+        exec 3> go 4< ready
+        read -r line <&4
+        mount -t tmpfs none data/sub && touch data/sub/arrived
+        echo mounted >&3
+        cat <&4
+        echo "the host has: $(ls data/sub)"
+    "#;
+    let command = [
+        &[
+            "--map-root-user",
+            "--user",
+            "--mount",
+            "--propagation",
+            "shared",
+            "sh",
+            "-c",
+            script,
+        ][..],
+        &[env!("CARGO_BIN_EXE_childproof")],
+    ];
+    let ended = place.run_other("unshare", command.concat()).code(0);
+    assert_eq!(ended.stdout(), "the host has: arrived\n", "{}", ended.stderr());
+}
