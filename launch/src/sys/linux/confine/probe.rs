@@ -78,17 +78,13 @@ fn attempt(namespaces: c_int, what: fn() -> raw::Result<()>) -> raw::Result<Owne
         result: Err(Errno(libc::EINTR)),
     };
     let mut pidfd: c_int = -1;
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | namespaces;
     let blocked = BlockedSignals::new(SignalSet::FULL)?;
     let argument = (&raw mut attempt).cast::<c_void>();
-    // SAFETY: the process runs on a stack of its own with `attempt` as its only access to this one's memory; this thread is
-    // suspended until it has ended, and uses neither meanwhile. With CLONE_PIDFD the kernel writes one number to `pidfd`.
-    let pid = unsafe { libc::clone(try_it, stack.top(), flags, argument, &raw mut pidfd) };
-    let error = std::io::Error::last_os_error();
+    let flags = libc::CLONE_PIDFD | namespaces;
+    // SAFETY: the process has access to `attempt` alone, and runs on a stack of its own.
+    let pid = unsafe { raw::clone(try_it, stack.top(), flags, argument, &raw mut pidfd) };
     drop(blocked);
-    if pid == -1 {
-        return Err(Errno(error.raw_os_error().unwrap_or(libc::EIO)));
-    }
+    let pid = pid?;
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     wait::collect_unexecuted(pid);
