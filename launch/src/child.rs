@@ -61,7 +61,8 @@ impl Child {
     /// Kills the process and every other process of its process group, which may outlive it. A group with nobody left is a
     /// success.
     ///
-    /// A process that left the group (setsid(2), setpgid(2)) is not reached.
+    /// A process that left the group (setsid(2), setpgid(2)) is reached where the child is confined in the full tier: everything
+    /// in its pid namespace is. In the reduced tier none can leave it. Without confinement it is not reached.
     ///
     /// # Errors
     ///

@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 
 use crate::sys;
 
+/// Where every confined child sees the host's programs and libraries, read-only, unless they are hidden. What is a link on the
+/// host is the same link inside.
+pub const PROGRAMS: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+
 /// How a child is confined. Each holds all that it says or a [`Profile`] is not built: nothing is left out in silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tier {

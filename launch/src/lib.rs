@@ -64,7 +64,8 @@
 //! - A binary runs through its open file. On kernels before 6.14 its `comm` (what `ps` and `killall` show) is then a number;
 //!   `argv[0]` and `/proc/self/exe` are as ever.
 //! - The peak memory of a child is known only where it is above the host's own: see [`Usage::peak_memory`].
-//! - A process group is not a whole tree: a process that calls setsid(2) leaves it.
+//! - Without confinement a tree ends only as far as it stays in the child's process group: a process that calls setsid(2)
+//!   leaves it. A child that is confined takes its tree with it: see [`Confinement`] and [`Command::confine`].
 //! - A [`Child`] belongs to the process that spawned it. In a copy that the host makes of itself with fork(2) it cannot be
 //!   waited for.
 #![deny(missing_docs)]
@@ -84,7 +85,7 @@ mod sys;
 pub use cgroup::{ControlGroup, ControlGroupNeed, ControlGroups, NoControlGroups, TreeLimits};
 pub use child::Child;
 pub use command::{BorrowedHandle, Command, Stdio};
-pub use confine::{ConfineError, Confinement, Directory, Need, Network, Profile, Tier};
+pub use confine::{ConfineError, Confinement, Directory, Need, Network, PROGRAMS, Profile, Tier};
 pub use error::{Defect, Field, SignalError, SpawnError, SpawnErrorKind, Stage, WaitError};
 pub use exit::{Exit, Termination, Usage};
 pub use probe::Kernel;

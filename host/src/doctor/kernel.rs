@@ -55,7 +55,7 @@ pub(super) fn examine(full: Option<&Profile>) -> Vec<Check> {
 fn tried(name: &'static str, result: &Result<(), ConfineError>, detail: &str) -> Check {
     match result {
         Ok(()) => Check::new(Section::Kernel, name, true, detail),
-        Err(error) => Check::new(Section::Kernel, name, false, without_help(error)).fix(error.help()),
+        Err(error) => Check::new(Section::Kernel, name, false, without_help(error, error.help())).fix(error.help()),
     }
 }
 
@@ -117,7 +117,7 @@ fn landlock(version: &Result<u32, ConfineError>) -> Vec<Check> {
     let version = match version {
         Ok(version) => *version,
         Err(error) => {
-            let check = Check::new(Section::Kernel, "Landlock", false, without_help(error));
+            let check = Check::new(Section::Kernel, "Landlock", false, without_help(error, error.help()));
             return vec![check.fix(error.help())];
         }
     };

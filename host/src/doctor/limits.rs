@@ -3,6 +3,7 @@
 use childproof_launch::{ControlGroups, NoControlGroups, Profile, Resource, Rlimit, Termination};
 use tokio::runtime::Runtime;
 
+use super::tiers::without_help;
 use super::trial::{Trial, find};
 use super::{Check, Section};
 
@@ -26,25 +27,22 @@ fn control_groups(groups: &Result<ControlGroups, NoControlGroups>) -> Check {
             Check::new(Section::Limit, NAME, true, detail)
         }
         Err(error) => {
-            let text = error.to_string();
-            let detail = text
-                .strip_suffix(error.help())
-                .map_or(&*text, |text| text.trim_end_matches("; "));
+            let detail = without_help(error, error.help());
             Check::new(Section::Limit, NAME, false, detail).fix(error.help())
         }
     }
+}
+
+fn of_the_tree(name: &'static str) -> Check {
+    let detail = "for the whole tree together, by its control group";
+    Check::new(Section::Limit, name, true, detail)
 }
 
 /// The limit of memory: by control group, or for each process by itself, where that is seen to hold.
 fn memory(runtime: &Runtime, profile: Option<&Profile>, groups: &Result<ControlGroups, NoControlGroups>) -> Check {
     const NAME: &str = "memory limit";
     if groups.is_ok() {
-        return Check::new(
-            Section::Limit,
-            NAME,
-            true,
-            "for the whole tree together, by its control group",
-        );
+        return of_the_tree(NAME);
     }
     // No program fits into this.
     let limit = Rlimit::new(Resource::AddressSpace, 64 << 10);
@@ -69,12 +67,7 @@ fn memory(runtime: &Runtime, profile: Option<&Profile>, groups: &Result<ControlG
 fn processes(runtime: &Runtime, profile: Option<&Profile>, groups: &Result<ControlGroups, NoControlGroups>) -> Check {
     const NAME: &str = "process limit";
     if groups.is_ok() {
-        return Check::new(
-            Section::Limit,
-            NAME,
-            true,
-            "for the whole tree together, by its control group",
-        );
+        return of_the_tree(NAME);
     }
     let limit = Rlimit::new(Resource::Processes, 1);
     // It starts one process, and fails if it cannot.

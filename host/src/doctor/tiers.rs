@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use childproof_launch::{ConfineError, Confinement, Profile, Termination, Tier};
+use childproof_launch::{Confinement, Profile, Termination, Tier};
 use tokio::runtime::Runtime;
 
 use super::trial::{Trial, end, find};
@@ -62,7 +62,7 @@ fn tier(runtime: &Runtime, tier: Tier, control: &Result<Found, String>) -> (Opti
     let broken = |detail: String| Check::new(Section::Tier, name(tier), false, detail);
     let profile = match Confinement::new(tier).build() {
         Ok(profile) => profile,
-        Err(error) => return (None, broken(without_help(&error)).fix(error.help()), None),
+        Err(error) => return (None, broken(without_help(&error, error.help())).fix(error.help()), None),
     };
     match control {
         Err(error) => return (None, broken(format!("not tried: unconfined, {error}")), None),
@@ -92,10 +92,10 @@ fn tier(runtime: &Runtime, tier: Tier, control: &Result<Found, String>) -> (Opti
 }
 
 /// What is missing, where the help is said at another place.
-pub(super) fn without_help(error: &ConfineError) -> String {
+pub(super) fn without_help(error: &impl ToString, help: &str) -> String {
     let text = error.to_string();
-    match text.strip_suffix(error.help()).and_then(|text| text.strip_suffix("; ")) {
-        Some(text) if !error.help().is_empty() => text.to_owned(),
+    match text.strip_suffix(help).and_then(|text| text.strip_suffix("; ")) {
+        Some(text) if !help.is_empty() => text.to_owned(),
         _ => text,
     }
 }

@@ -4,15 +4,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use childproof_launch::{ConfineError, Confinement, Need, Network as LaunchNetwork, Profile, ProgramError, Tier};
+use childproof_launch::{
+    ConfineError, Confinement, Need, Network as LaunchNetwork, PROGRAMS, Profile, ProgramError, Tier,
+};
 use rustix::io::Errno;
 
 use crate::error::Error;
 use crate::policy::{LoadedGrant, LoadedPolicy, Network};
 use crate::preopen::Preopens;
-
-/// Where every child sees the host's programs and libraries.
-const PROGRAMS: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
 /// The profiles of one context. Grants that say the same of what a child sees share one.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! Linux, 5.4 and later.
 //!
 //! `spawn` is what the parent does, `steps` is what the child does between clone and exec, `process` is the living process,
-//! `wait`, `kill` and `reaper` are how it ends.
+//! `wait`, `kill` and `reaper` are how it ends, `confine` is what it may see and reach meanwhile.
 
 mod cgroup;
 mod classify;

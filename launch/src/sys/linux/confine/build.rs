@@ -267,7 +267,8 @@ extern "C" fn clone_here(cloned: *mut c_void) -> c_int {
     raw::exit(0)
 }
 
-fn clone_tree(directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, SystemErrno> {
+/// A clone of what is mounted at a path, with all that is mounted below.
+pub(super) fn clone_tree(directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, SystemErrno> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
     open_tree(directory, path, flags)
 }

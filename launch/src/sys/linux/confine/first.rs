@@ -1,14 +1,15 @@
 //! The first process of a tree: what it does before it executes its program, `init/init.rs`.
 
 use std::ffi::{CStr, c_char};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno as SystemErrno;
-use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, move_mount, open_tree};
+use rustix::mount::{MountFlags, MoveMountFlags, mount, mount_bind, move_mount};
 
 use super::super::raw::{self, Errno};
 use super::super::steps::lift;
+use super::build::clone_tree;
 use super::{Inside, Profile, kernel};
 
 /// What it is to be.
@@ -104,8 +105,7 @@ pub(super) fn furnish(inside: &Inside) -> Result<(), SystemErrno> {
             let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
             openat(&tmp, below.path.as_c_str(), flags, Mode::from_raw_mode(0o444))?;
         }
-        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
-        let tree = open_tree(&covered, below.path.as_c_str(), flags)?;
+        let tree = clone_tree(covered.as_fd(), &below.path)?;
         move_mount(
             &tree,
             c"",

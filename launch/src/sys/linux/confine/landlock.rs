@@ -21,8 +21,8 @@ use rustix::io::Errno as SystemErrno;
 use super::super::raw::{self, Errno};
 use super::kernel::{self, Ruleset};
 use super::missing;
-use super::plan::{CONFIGURATION, DEVICES, PROGRAMS, RESOLVER};
-use crate::{ConfineError, Confinement, Need, Network, Tier};
+use super::plan::{CONFIGURATION, DEVICES, resolver};
+use crate::{ConfineError, Confinement, Need, Network, PROGRAMS, Tier};
 
 /// The first version that knows signals and abstract sockets (Linux 6.12): without namespaces there is nothing else that
 /// keeps a child's signals from the host.
@@ -167,10 +167,7 @@ fn inside(confinement: &Confinement) -> Result<Vec<(CString, u32)>, ConfineError
 
 /// The rules for the host's own root.
 fn outside(confinement: &Confinement) -> Result<Vec<(OwnedFd, u32)>, ConfineError> {
-    let resolver: &[&str] = match confinement.network {
-        Network::None => &[],
-        Network::Connect(_) | Network::Host => RESOLVER,
-    };
+    let resolver = resolver(&confinement.network);
     let system = PROGRAMS.iter().chain(CONFIGURATION).chain(resolver).map(PathBuf::from);
     if let Some(path) = confinement.read.iter().find(|path| !path.is_absolute()) {
         return Err(ConfineError {

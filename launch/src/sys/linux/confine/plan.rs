@@ -11,10 +11,7 @@ use linux_raw_sys::general::{MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOS
 use rustix::process::{getegid, geteuid};
 
 use super::missing;
-use crate::{ConfineError, Confinement, Need, Network};
-
-/// Directories of programs and libraries. What is a link on the host is the same link inside.
-pub(super) const PROGRAMS: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+use crate::{ConfineError, Confinement, Need, Network, PROGRAMS};
 
 /// What programs need to be loaded, to check certificates, to know language and time zone, and what is called by which number
 /// or name everywhere. Keys of the host (`/etc/ssl/private`) are not among it.
@@ -41,13 +38,21 @@ pub(super) const CONFIGURATION: &[&str] = &[
 ];
 
 /// What resolves names, where the child has the host's network.
-pub(super) const RESOLVER: &[&str] = &[
+const RESOLVER: &[&str] = &[
     "/etc/gai.conf",
     "/etc/host.conf",
     "/etc/hosts",
     "/etc/nsswitch.conf",
     "/etc/resolv.conf",
 ];
+
+/// What a child with this network is shown for that.
+pub(super) fn resolver(network: &Network) -> &'static [&'static str] {
+    match network {
+        Network::None => &[],
+        Network::Connect(_) | Network::Host => RESOLVER,
+    }
+}
 
 pub(super) const DEVICES: &[&str] = &[
     "/dev/null",
@@ -186,14 +191,10 @@ impl<'a> Root<'a> {
         for place in ["/proc", "/tmp", "/dev", "/etc", "/var"] {
             self.make_directory(Path::new(place))?;
         }
-        let resolver: &[&str] = match self.confinement.network {
-            Network::None => &[],
-            Network::Connect(_) | Network::Host => RESOLVER,
-        };
         for path in PROGRAMS.iter().chain(CONFIGURATION) {
             self.show_if_there(Path::new(path))?;
         }
-        for path in resolver {
+        for path in resolver(&self.confinement.network) {
             // Commonly a link to a place that is not shown.
             let (path, found) = (Path::new(path), Path::new(path).canonicalize());
             if let (Ok(found), false) = (found, self.is_hidden(path)) {
