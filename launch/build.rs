@@ -1,12 +1,12 @@
-//! Builds the first process of a confined child's tree (`init/init.rs`): a static program without a library, which the
-//! crate carries in itself.
+//! Builds the program of the processes that stand by confined children (`init/main.rs`): a static one without a library, which
+//! the crate carries in itself.
 
 use std::env;
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=init/init.rs");
+    println!("cargo::rerun-if-changed=init");
     println!("cargo::rerun-if-env-changed=RUSTC_LINKER");
     println!("cargo::rustc-check-cfg=cfg(has_init)");
     let (os, arch) = (variable("CARGO_CFG_TARGET_OS"), variable("CARGO_CFG_TARGET_ARCH"));
@@ -44,13 +44,13 @@ fn main() {
         ])
         .arg("-o")
         .arg(&init)
-        .arg("init/init.rs");
+        .arg("init/main.rs");
     if let Ok(linker) = env::var("RUSTC_LINKER") {
         rustc.arg("-C").arg(format!("linker={linker}"));
     }
     let built = rustc.status().is_ok_and(|status| status.success());
     if !built {
-        println!("cargo::error=the first process of a confined tree, launch/init/init.rs, does not build: see above");
+        println!("cargo::error=the program that stands by confined children, launch/init/main.rs, does not build: see above");
         return;
     }
     println!("cargo::rustc-env=CHILDPROOF_INIT={}", init.display());

@@ -27,7 +27,7 @@ fn kind(stage: Stage, Errno(errno): Errno) -> SpawnErrorKind {
         (Stage::Clone, libc::ENOSYS) => SpawnErrorKind::Unsupported,
         // Signals by pidfd are what the reaper needs; EPERM is the usual answer of a filter of system calls.
         (Stage::Reaper, libc::ENOSYS | libc::EPERM) => SpawnErrorKind::Unsupported,
-        (_, libc::EMFILE | libc::ENFILE) => SpawnErrorKind::TooManyOpenFiles,
+        (_, libc::EMFILE | libc::ENFILE | libc::ETOOMANYREFS) => SpawnErrorKind::TooManyOpenFiles,
         (_, libc::ENOMEM) => SpawnErrorKind::OutOfMemory,
         _ => SpawnErrorKind::Other,
     }

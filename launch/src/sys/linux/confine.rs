@@ -1,9 +1,10 @@
-//! Confinement: what is made once for a profile, and what each child of it goes through.
+//! Confinement: what is made once for a profile, and how its children come to be.
 //!
 //! A profile is built by a short-lived process (`build`) that makes the namespaces and, following a list that the host wrote
-//! (`plan`), the root; it leaves descriptors and ends. In them, children have rooms (`room`), each with a first process
-//! (`first`, whose program `init` holds). A child is started through another short-lived process (`gate`), and restricts
-//! itself (`landlock`, `seccomp`) as the last steps before it executes its program.
+//! (`plan`), the root; it leaves descriptors and ends. In them, children have rooms (`room`), each with a first process and
+//! with a gate (`gate`), who creates the children. In the reduced tier there is one gate for all (`guard`). These processes
+//! have a program of their own (`init`, and what they do before it `first`). It is told once what children are held to
+//! (`setup`, from `landlock` and `seccomp`), and for each child what it is to execute (`request`).
 
 mod build;
 mod filter;
@@ -13,46 +14,54 @@ mod guard;
 mod init;
 mod kernel;
 mod landlock;
+mod memory;
+#[path = "../../../init/message.rs"]
+mod message;
 mod plan;
 pub(super) mod probe;
+mod request;
 mod room;
 mod seccomp;
+mod setup;
 mod system;
 
-use std::ffi::{CString, c_int};
+use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
-pub(super) use self::gate::start;
+pub(super) use self::gate::abandon_offers;
 pub(super) use self::guard::Post;
 use self::landlock::Rules;
+pub(super) use self::request::Request;
 pub(super) use self::room::Stay;
-use super::raw::{self, Errno};
+use super::image::FileNumber;
+use super::process::Started;
+use super::raw::Errno;
+use super::spawn::Image;
 use super::steps::Failure;
-use crate::{ConfineError, Confinement, Need, Network, Tier};
+use crate::{Command, ConfineError, Confinement, Need, Network, Tier};
 
 /// What children of one profile are started with.
 #[derive(Debug)]
 pub(crate) struct Profile {
-    tier: Tier,
-    /// None in the reduced tier.
-    inside: Option<Inside>,
-    rules: Rules,
-    filter: seccomp::Filter,
-    /// The program of the tree's first process.
+    place: Place,
+    /// What they are held to.
+    setup: OwnedFd,
+    /// The program of first processes and gates.
     init: Arc<OwnedFd>,
-    /// The host, for the first process to see its end.
+    /// The host, for them to see its end.
     host: OwnedFd,
 }
 
-/// Who ends the tree of a child, whatever becomes of the host.
-pub(super) enum Watcher {
-    /// The first process of the room that the child has.
-    Room(Stay),
-    /// The guard of its process group.
-    Guard(Post),
+/// Where children are.
+#[derive(Debug)]
+enum Place {
+    /// In rooms: the full tier.
+    Rooms(Inside),
+    /// In the host's own namespaces: the reduced tier. With the Landlock ruleset of all.
+    Outside { guarded: guard::Guarded, ruleset: OwnedFd },
 }
 
 /// The namespaces, and what is made anew in them for each child.
@@ -73,70 +82,57 @@ impl Profile {
         let rules = landlock::rules(confinement)?;
         let init = init::program()?;
         let host = pidfd_open(getpid(), PidfdFlags::empty()).map_err(|errno| missing(Need::Init, errno))?;
-        let inside = match confinement.tier {
-            Tier::Full => Some(Inside::build(confinement)?),
-            Tier::Reduced => None,
+        let own_filter = match confinement.tier {
+            Tier::Full => None,
+            Tier::Reduced => Some(seccomp::of_the_group()),
+        };
+        let setup = setup::setup(&seccomp::filter(confinement), own_filter.as_ref(), &rules)?;
+        let place = match rules {
+            Rules::Own { .. } => Place::Rooms(Inside::build(confinement)?),
+            Rules::Shared(ruleset) => Place::Outside {
+                guarded: guard::Guarded::default(),
+                ruleset,
+            },
         };
         Ok(Profile {
-            tier: confinement.tier,
-            inside,
-            rules,
-            filter: seccomp::filter(confinement),
+            place,
+            setup,
             init,
             host,
         })
     }
 
     pub(crate) fn tier(&self) -> Tier {
-        self.tier
-    }
-
-    /// Sees to it that somebody ends the tree of a child to be. All signals are blocked meanwhile.
-    pub(super) fn watcher(&self) -> Result<Watcher, Failure> {
-        match &self.inside {
-            Some(inside) => inside.rooms.enter(self, inside).map(Watcher::Room),
-            None => Post::take(self).map(Watcher::Guard),
+        match self.place {
+            Place::Rooms(_) => Tier::Full,
+            Place::Outside { .. } => Tier::Reduced,
         }
     }
 
-    /// The kinds of namespaces that a room has.
-    fn kinds(&self) -> c_int {
-        let has_own_network = self
-            .inside
-            .as_ref()
-            .is_some_and(|inside| inside.namespaces.network.is_some());
-        libc::CLONE_NEWUSER
-            | libc::CLONE_NEWNS
-            | libc::CLONE_NEWPID
-            | libc::CLONE_NEWIPC
-            | libc::CLONE_NEWUTS
-            | libc::CLONE_NEWCGROUP
-            | if has_own_network { libc::CLONE_NEWNET } else { 0 }
-    }
-
-    /// Whether its children have a root of their own.
-    pub(super) fn has_own_root(&self) -> bool {
-        self.inside.is_some()
-    }
-
-    /// Restricts the calling process, a child before exec, for good.
-    pub(super) fn apply_rules(&self) -> raw::Result<()> {
-        self.rules.apply()
-    }
-
-    /// Takes every capability, and the way to new ones, from the calling process, a child before exec.
-    pub(super) fn drop_privileges(&self) -> raw::Result<()> {
-        kernel::set_no_new_privileges()?;
-        kernel::drop_capabilities()
-    }
-
-    /// Filters the system calls of the calling process, a child before exec, for good.
-    pub(super) fn apply_filter(&self) -> raw::Result<()> {
-        self.filter.apply()
-    }
-
     pub(crate) fn has_proc(&self) -> bool {
-        self.inside.as_ref().is_some_and(|inside| inside.has_proc)
+        match &self.place {
+            Place::Rooms(inside) => inside.has_proc,
+            Place::Outside { .. } => false,
+        }
+    }
+
+    /// Starts a child.
+    pub(super) fn start(
+        &self,
+        command: &Command<'_>,
+        image: &Image,
+        directory: Option<FileNumber>,
+    ) -> Result<Started, Failure> {
+        match &self.place {
+            Place::Rooms(inside) => {
+                let request = Request::inside(command, image, directory)?;
+                inside.rooms.start(self, inside, &request)
+            }
+            Place::Outside { guarded, ruleset } => {
+                let request = Request::outside(command, image)?;
+                guarded.start(self, ruleset, &request)
+            }
+        }
     }
 }
 

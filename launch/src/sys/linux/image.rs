@@ -5,39 +5,36 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{Access, AtFlags, CWD, Stat};
+use rustix::fs::{Access, AtFlags, CWD};
+
+/// Which file something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileNumber {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+}
 
 /// What tells a file from another, and from itself after a change.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
+    pub(super) file: FileNumber,
+    pub(super) size: u64,
+    /// Seconds and nanoseconds.
+    pub(super) modified: (i64, i64),
+    pub(super) changed: (i64, i64),
 }
 
 impl Identity {
     pub(crate) fn of(metadata: &Metadata) -> Identity {
         Identity {
-            device: metadata.dev(),
-            inode: metadata.ino(),
+            file: FileNumber {
+                device: metadata.dev(),
+                inode: metadata.ino(),
+            },
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
-    }
-
-    /// Whether it is that of the file that the kernel says this of.
-    pub(super) fn is_of(&self, stat: &Stat) -> bool {
-        let of_stat = Identity {
-            device: stat.st_dev,
-            inode: stat.st_ino,
-            size: stat.st_size.cast_unsigned(),
-            modified: (stat.st_mtime, stat.st_mtime_nsec as i64),
-            changed: (stat.st_ctime, stat.st_ctime_nsec as i64),
-        };
-        *self == of_stat
     }
 }
 

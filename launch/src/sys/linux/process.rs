@@ -19,6 +19,8 @@ pub(super) struct Started {
     pub(super) pid: libc::pid_t,
     pub(super) pidfd: OwnedFd,
     pub(super) tree: Tree,
+    /// The peak memory, in bytes, up to which it may be that of the process it came from.
+    pub(super) foreign_peak: u64,
 }
 
 /// What ends the processes that a process started.
@@ -30,17 +32,6 @@ pub(super) enum Tree {
     GuardedGroup { _post: Post },
     /// The end of the child's room, of which the first process sees to it.
     Room(Stay),
-}
-
-impl Started {
-    /// Ends and collects what is left of a process that failed before it executed its program.
-    pub(super) fn abandon(self) {
-        end(&self.pidfd);
-        match self.tree {
-            Tree::Group | Tree::GuardedGroup { .. } => {}
-            Tree::Room(stay) => stay.abandon(),
-        }
-    }
 }
 
 /// Kills and collects a process that was only just started.
@@ -56,8 +47,7 @@ pub(super) fn end(pidfd: &OwnedFd) {
 pub(super) struct Process {
     pidfd: ManuallyDrop<OwnedFd>,
     pid: libc::pid_t,
-    /// The host's peak memory when the program was executed.
-    host_peak: u64,
+    foreign_peak: u64,
     state: Mutex<State>,
 }
 
@@ -78,14 +68,20 @@ enum End {
 }
 
 impl Process {
-    pub(super) fn new(Started { pid, pidfd, tree }: Started) -> Process {
+    pub(super) fn new(started: Started) -> Process {
+        let Started {
+            pid,
+            pidfd,
+            tree,
+            foreign_peak,
+        } = started;
         // What an ended process leaves behind is collected as soon as its end is known, where its group can be signalled
         // without it (see `kill`), and else when the handle is dropped.
         let collects = kill::has_group_signals(pidfd.as_fd());
         Process {
             pidfd: ManuallyDrop::new(pidfd),
             pid,
-            host_peak: wait::own_peak(),
+            foreign_peak,
             state: Mutex::new(State {
                 end: End::Unknown,
                 tree,
@@ -108,7 +104,7 @@ impl Process {
         let mut state = self.lock();
         if let End::Unknown = state.end {
             let collect = if state.collects { Collect::Yes } else { Collect::No };
-            match wait::look(self.pidfd(), collect, self.host_peak) {
+            match wait::look(self.pidfd(), collect, self.foreign_peak) {
                 Ok(Look::Running) => {}
                 Ok(Look::Ended(exit)) => state.end(End::Known(exit)),
                 Ok(Look::Lost) => state.end(End::Lost),
@@ -158,13 +154,6 @@ impl State {
     }
 }
 
-/// Collects a process that is about to end, now or when it does.
-pub(super) fn leave_to_reaper(pidfd: OwnedFd) {
-    if wait::look(pidfd.as_fd(), Collect::Yes, u64::MAX) == Ok(Look::Running) {
-        reaper::adopt(pidfd);
-    }
-}
-
 impl AsRawFd for Process {
     fn as_raw_fd(&self) -> RawFd {
         self.pidfd.as_raw_fd()
@@ -178,7 +167,7 @@ impl Drop for Process {
         }
         // SAFETY: nothing uses the field after this: the value is being dropped.
         let pidfd = unsafe { ManuallyDrop::take(&mut self.pidfd) };
-        leave_to_reaper(pidfd);
+        reaper::adopt(pidfd);
         // After the child: the first process of a room stays until every process in it is collected.
         self.lock().end(End::Lost);
     }

@@ -161,6 +161,12 @@ pub(super) fn close_range_on_exec(first: c_uint) -> Result<()> {
     check(unsafe { libc::syscall(libc::SYS_close_range, first, c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) }).map(drop)
 }
 
+/// Gives the calling process a table of descriptors of its own, if it shares one.
+pub(super) fn unshare_descriptors() -> Result<()> {
+    // SAFETY: the call takes a number and touches no memory. The table becomes a copy that no Rust value owns a part of.
+    check(unsafe { libc::syscall(libc::SYS_unshare, libc::CLONE_FILES) }).map(drop)
+}
+
 /// Opens a directory to list it, closed by exec.
 pub(super) fn open_directory(path: &'static std::ffi::CStr) -> Result<RawFd> {
     let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
@@ -243,43 +249,6 @@ pub(super) fn wait_pidfd(pidfd: RawFd, options: c_int) -> Result<Option<(libc::s
     check(result)?;
     // The kernel leaves zeros in place of a process.
     Ok((info.si_signo != 0).then_some((info, usage)))
-}
-
-/// The calling process' number, as its own namespace has it.
-pub(super) fn own_number() -> libc::pid_t {
-    // SAFETY: the call takes no argument and touches no memory.
-    unsafe { libc::syscall(libc::SYS_getpid) as libc::pid_t }
-}
-
-/// Sends a pidfd of the calling process over a socket.
-pub(super) fn send_own_pidfd(socket: RawFd) -> Result<()> {
-    /// A control message with one descriptor, as the kernel lays it out.
-    #[repr(C)]
-    struct Rights {
-        header: libc::cmsghdr,
-        descriptor: c_int,
-    }
-    // SAFETY: the call takes numbers and touches no memory.
-    let pidfd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, own_number(), 0 as c_uint) })? as RawFd;
-    // SAFETY: both are plain C structs, for which all zeros is a value.
-    let (mut rights, mut message) = unsafe { std::mem::zeroed::<(Rights, libc::msghdr)>() };
-    rights.header.cmsg_len = (std::mem::offset_of!(Rights, descriptor) + size_of::<c_int>()) as _;
-    rights.header.cmsg_level = libc::SOL_SOCKET;
-    rights.header.cmsg_type = libc::SCM_RIGHTS;
-    rights.descriptor = pidfd;
-    let mut byte = 0u8;
-    let mut data = libc::iovec {
-        iov_base: (&raw mut byte).cast(),
-        iov_len: 1,
-    };
-    message.msg_iov = &raw mut data;
-    message.msg_iovlen = 1;
-    message.msg_control = (&raw mut rights).cast();
-    message.msg_controllen = size_of::<Rights>() as _;
-    // SAFETY: the message and what it points to live during the call, and have the sizes that it says.
-    let sent = check(unsafe { libc::syscall(libc::SYS_sendmsg, socket, &raw const message, libc::MSG_NOSIGNAL) });
-    close_on_exec(pidfd)?;
-    sent.map(drop)
 }
 
 /// Writes to a pipe, all or nothing.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 
+use super::confine::abandon_offers;
 use super::kill;
 use super::raw::{self, Errno, SignalSet};
 use super::sigmask::BlockedSignals;
@@ -18,8 +19,29 @@ use super::wait::{self, Collect, Look};
 
 struct Reaper {
     epoll: OwnedFd,
-    /// The pidfds in `epoll`, by number.
-    dying: Mutex<HashMap<u64, OwnedFd>>,
+    /// What is in `epoll`, by the number of its pidfd.
+    dying: Mutex<HashMap<u64, Dying>>,
+}
+
+/// A process that is about to end.
+struct Dying {
+    pidfd: OwnedFd,
+    /// Of a gate: where it told of processes that nobody else knows of.
+    socket: Option<OwnedFd>,
+}
+
+impl Dying {
+    /// Whether it has ended, and is collected.
+    fn has_ended(&self) -> bool {
+        wait::look(self.pidfd.as_fd(), Collect::Yes, 0) != Ok(Look::Running)
+    }
+
+    /// It has ended.
+    fn bury(self) {
+        if let Some(socket) = &self.socket {
+            abandon_offers(socket.as_fd());
+        }
+    }
 }
 
 static REAPER: Mutex<Option<Arc<Reaper>>> = Mutex::new(None);
@@ -29,27 +51,45 @@ pub(super) fn start() -> raw::Result<()> {
     get().map(drop)
 }
 
-/// Collects the process once it has ended.
+/// Collects a process that is about to end, now or when it does.
 pub(super) fn adopt(pidfd: OwnedFd) {
+    see_to(Dying { pidfd, socket: None });
+}
+
+/// Collects a gate that is about to end, and what it told of by the socket to nobody.
+pub(super) fn adopt_gate(pidfd: OwnedFd, socket: OwnedFd) {
+    see_to(Dying {
+        pidfd,
+        socket: Some(socket),
+    });
+}
+
+fn see_to(process: Dying) {
+    if process.has_ended() {
+        return process.bury();
+    }
     // Every child was spawned after `start`.
     let Ok(reaper) = get() else { return };
-    let key = pidfd.as_raw_fd() as u64;
+    let key = process.pidfd.as_raw_fd() as u64;
     let mut dying = lock(&reaper.dying);
     // Edge-triggered: of a process that has ended but is held by a debugger, the kernel says once that it has ended and once
     // more when it can be collected. A process that has ended already is an edge, too.
     let added = epoll::add(
         &reaper.epoll,
-        &pidfd,
+        &process.pidfd,
         epoll::EventData::new_u64(key),
         epoll::EventFlags::IN | epoll::EventFlags::ET,
     );
     match added {
         Ok(()) => {
-            dying.insert(key, pidfd);
+            dying.insert(key, process);
         }
         // Out of memory, or of the user's epoll watches: a thread that waits for this one.
         Err(errno) => {
-            let waiter = std::thread::Builder::new().spawn(move || wait::collect(pidfd.as_fd()));
+            let waiter = std::thread::Builder::new().spawn(move || {
+                wait::collect(process.pidfd.as_fd());
+                process.bury();
+            });
             if let Err(error) = waiter {
                 tracing::error!(%errno, %error, "a killed child cannot be collected: it stays a zombie until the host ends");
             }
@@ -93,16 +133,19 @@ impl Reaper {
                 }
             }
             let mut dying = lock(&self.dying);
-            for event in &events {
-                let key = event.data.u64();
-                // Closing the pidfd takes it out of the epoll.
-                if dying
-                    .get(&key)
-                    .is_some_and(|pidfd| wait::look(pidfd.as_fd(), Collect::Yes, 0) != Ok(Look::Running))
-                {
-                    dying.remove(&key);
-                }
-            }
+            let ended: Vec<_> = events
+                .iter()
+                .filter_map(|event| {
+                    let key = event.data.u64();
+                    match dying.get(&key)?.has_ended() {
+                        true => dying.remove(&key),
+                        false => None,
+                    }
+                })
+                .collect();
+            drop(dying);
+            // Closing the pidfd takes it out of the epoll.
+            ended.into_iter().for_each(Dying::bury);
         }
     }
 }

@@ -9,13 +9,13 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::classify::spawn_error;
-use super::confine::{self, Watcher};
-use super::process::{Child, Process, Started, Tree};
+use super::image::FileNumber;
+use super::process::{Child, Process, Started, Tree, end};
 use super::raw::{self, Errno, SignalSet};
 use super::sigmask::BlockedSignals;
 use super::stack::Stack;
-use super::steps::{self, At, Directory, Failure, Plan};
-use super::{number, reaper};
+use super::steps::{self, At, Failure, Plan};
+use super::{number, reaper, wait};
 use crate::{Command, Defect, Field, ProgramError, Resource, SpawnError, SpawnErrorKind, Stage};
 
 /// How long to pause before each further try of a program that is open for writing: 31 milliseconds in all.
@@ -77,13 +77,6 @@ fn check_directory(command: &Command<'_>) -> Result<Option<FileNumber>, SpawnErr
     }
 }
 
-/// Which file something is.
-#[derive(Clone, Copy)]
-struct FileNumber {
-    device: u64,
-    inode: u64,
-}
-
 fn check_program(command: &Command<'_>) -> Result<(), SpawnError> {
     command.program.check().map_err(|error| {
         let errno = match error {
@@ -96,12 +89,13 @@ fn check_program(command: &Command<'_>) -> Result<(), SpawnError> {
 }
 
 /// A command in the form that the kernel takes.
-struct Image {
-    path: CString,
-    directory_inside: Option<CString>,
-    argv: Strings,
-    envp: Strings,
-    rlimits: Vec<(Resource, libc::c_long, u64, u64)>,
+pub(super) struct Image {
+    pub(super) path: CString,
+    pub(super) directory_inside: Option<CString>,
+    pub(super) argv: Vec<CString>,
+    pub(super) envp: Vec<CString>,
+    /// Which resource, its number, and the soft and hard limit.
+    pub(super) rlimits: Vec<(Resource, libc::c_long, u64, u64)>,
 }
 
 impl Image {
@@ -147,8 +141,8 @@ impl Image {
         Ok(Image {
             path,
             directory_inside,
-            argv: Strings::new(argv),
-            envp: Strings::new(envp),
+            argv,
+            envp,
             rlimits,
         })
     }
@@ -166,29 +160,10 @@ fn invalid(field: Field, defect: Defect) -> SpawnError {
     )
 }
 
-/// An array of pointers to strings, ended by a null pointer, and the strings.
-struct Strings {
-    pointers: Vec<*const c_char>,
-    _strings: Vec<CString>,
-}
-
-impl Strings {
-    fn new(strings: Vec<CString>) -> Strings {
-        // A CString's bytes stay where they are when it moves.
-        let pointers = strings
-            .iter()
-            .map(|string| string.as_ptr())
-            .chain([std::ptr::null()])
-            .collect();
-        Strings {
-            pointers,
-            _strings: strings,
-        }
-    }
-
-    fn as_ptr(&self) -> *const *const c_char {
-        self.pointers.as_ptr()
-    }
+/// Pointers to strings, ended by a null pointer.
+fn pointers(strings: &[CString]) -> Vec<*const c_char> {
+    let strings = strings.iter().map(|string| string.as_ptr());
+    strings.chain([std::ptr::null()]).collect()
 }
 
 /// What parent and child share.
@@ -198,94 +173,61 @@ struct Shared<'a> {
 }
 
 /// Creates the process and answers once it has executed its program.
-///
+fn start(command: &Command<'_>, image: &Image, directory: Option<FileNumber>) -> Result<Process, Failure> {
+    let started = match command.profile {
+        Some(profile) => profile.0.start(command, image, directory),
+        None => start_unconfined(command, image),
+    };
+    started.map(Process::new)
+}
+
 /// The child shares the parent's memory (CLONE_VM), so the host's page tables are not copied, however large they are; and
 /// the calling thread is suspended (CLONE_VFORK) until the child has left that memory by exec or by its end. So what the
 /// child writes before it ends needs no pipe and no lock.
-fn start(command: &Command<'_>, image: &Image, number: Option<FileNumber>) -> Result<Process, Failure> {
+fn start_unconfined(command: &Command<'_>, image: &Image) -> Result<Started, Failure> {
     let stdio = command.stdio;
-    let profile = command.profile.map(|profile| &profile.0);
-    let directory = match (command.directory, number, profile) {
-        (Some(_), Some(FileNumber { device, inode }), Some(profile)) if profile.has_own_root() => {
-            let path = image.directory_inside.as_deref().ok_or(Failure {
-                stage: Stage::WorkingDirectory,
-                errno: Errno(libc::EINVAL),
-            })?;
-            Some(Directory::Inside { path, device, inode })
-        }
-        (directory, _, _) => directory.map(|directory| Directory::Open(directory.as_raw_fd())),
-    };
-    // A signal that came to the child would run the host's handler in the host's memory, so it takes none until it has set
-    // all of them to their defaults.
-    let blocked = BlockedSignals::new(SignalSet::FULL).at(Stage::Clone)?;
-    let watcher = profile.map(confine::Profile::watcher).transpose()?;
+    let (argv, envp) = (pointers(&image.argv), pointers(&image.envp));
     let mut shared = Shared {
         plan: Plan {
             program: command.program.file().as_raw_fd(),
-            identity: command.program.identity(),
             path: &image.path,
-            argv: image.argv.as_ptr(),
-            envp: image.envp.as_ptr(),
-            directory,
-            stdio: [
-                stdio.stdin.as_raw_fd(),
-                stdio.stdout.as_raw_fd(),
-                stdio.stderr.as_raw_fd(),
-            ],
+            argv: argv.as_ptr(),
+            envp: envp.as_ptr(),
+            directory: command.directory.map(|directory| directory.as_raw_fd()),
+            stdio: [stdio.stdin, stdio.stdout, stdio.stderr].map(|stream| stream.as_raw_fd()),
             rlimits: image.rlimits.as_slice(),
             control_group: command.control_group.map(|group| group.procs().as_raw_fd()),
-            profile,
-            watcher: match &watcher {
-                None => steps::Watcher::Nobody,
-                Some(Watcher::Room(stay)) => steps::Watcher::Room(stay.control()),
-                Some(Watcher::Guard(guard)) => steps::Watcher::Guard(guard.socket()),
-            },
         },
         failure: None,
     };
     let for_child = (&raw mut shared).cast::<c_void>();
-    // SAFETY: `child` is made to share the caller's memory, with `shared` as its only access to it, which this thread does
-    // not touch before it goes on; and all signals are blocked.
-    let started = unsafe {
-        match (profile, watcher) {
-            (Some(profile), Some(Watcher::Room(stay))) => confine::start(profile, stay, child, for_child),
-            (_, Some(Watcher::Guard(_post))) => start_here(child, for_child, Tree::GuardedGroup { _post }),
-            _ => start_here(child, for_child, Tree::Group),
-        }
-    };
-    drop(blocked);
-    let started = started?;
-    match shared.failure {
-        None => Ok(Process::new(started)),
-        Some(failure) => {
-            started.abandon();
-            Err(failure)
-        }
-    }
-}
-
-/// Starts a child in the namespaces of the host.
-///
-/// # Safety
-///
-/// `child` and `argument` are fit for a process that shares the caller's memory, while the caller is suspended. All signals
-/// are blocked.
-unsafe fn start_here(
-    child: extern "C" fn(*mut c_void) -> c_int,
-    argument: *mut c_void,
-    tree: Tree,
-) -> Result<Started, Failure> {
     let stack = Stack::new().at(Stage::Stack)?;
     let mut pidfd: c_int = -1;
+    // A signal that came to the child would run the host's handler in the host's memory, so it takes none until it has set
+    // all of them to their defaults.
+    let blocked = BlockedSignals::new(SignalSet::FULL).at(Stage::Clone)?;
     // No signal is asked for at the child's end: a child that does not get as far as exec is no news to the host's SIGCHLD
     // handler, and out of reach of its `waitpid(-1)`. Exec sets it to SIGCHLD.
-    // SAFETY: as the caller promises.
-    let pid =
-        unsafe { raw::clone(child, stack.top(), libc::CLONE_PIDFD, argument, &raw mut pidfd) }.at(Stage::Clone)?;
+    // SAFETY: `child` is made to share the caller's memory, with `shared` as its only access to it, which this thread does
+    // not touch before it goes on; and all signals are blocked.
+    let pid = unsafe { raw::clone(child, stack.top(), libc::CLONE_PIDFD, for_child, &raw mut pidfd) };
+    drop(blocked);
+    let pid = pid.at(Stage::Clone)?;
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it: one that did not know the flag would
     // have failed the reaper's check.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Started { pid, pidfd, tree })
+    match shared.failure {
+        None => Ok(Started {
+            pid,
+            pidfd,
+            tree: Tree::Group,
+            foreign_peak: wait::own_peak(),
+        }),
+        Some(failure) => {
+            end(&pidfd);
+            Err(failure)
+        }
+    }
 }
 
 /// Where the child begins. It ends in exec, or here.

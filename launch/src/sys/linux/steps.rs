@@ -1,4 +1,5 @@
-//! What the child does between clone and exec, step by step.
+//! What a child without confinement does between clone and exec, step by step. Confined ones do it in a memory of their own:
+//! see `init/child.rs`.
 //!
 //! The child runs in the parent's memory while the parent's thread is suspended and its other threads go on. So nothing
 //! here may allocate, take a lock, panic, or call what keeps state: it is system calls and nothing else, and all that they need
@@ -6,12 +7,8 @@
 
 use std::convert::Infallible;
 use std::ffi::{CStr, c_char, c_int};
-use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+use std::os::fd::RawFd;
 
-use rustix::fs::{CWD, Mode, OFlags, Stat, fcntl_getfl, fstat, openat};
-
-use super::confine::Profile;
-use super::image::Identity;
 use super::number::LAST_SIGNAL;
 use super::raw::{self, Errno, SignalSet};
 use crate::{Resource, Stage};
@@ -20,43 +17,19 @@ use crate::{Resource, Stage};
 pub(super) struct Plan<'a> {
     /// The program's file.
     pub(super) program: RawFd,
-    /// What tells it from other files.
-    pub(super) identity: &'a Identity,
     /// Its canonical path.
     pub(super) path: &'a CStr,
     /// Arrays of strings as exec takes them.
     pub(super) argv: *const *const c_char,
     pub(super) envp: *const *const c_char,
     /// The working directory, if not the host's.
-    pub(super) directory: Option<Directory<'a>>,
+    pub(super) directory: Option<RawFd>,
     /// The sources of descriptors 0, 1 and 2.
     pub(super) stdio: [RawFd; 3],
     /// Which resource, its number, and the soft and hard limit.
     pub(super) rlimits: &'a [(Resource, libc::c_long, u64, u64)],
     /// The file that it writes to in order to enter its control group.
     pub(super) control_group: Option<RawFd>,
-    /// What it is to be held to.
-    pub(super) profile: Option<&'a Profile>,
-    /// Whom it tells of itself before it does anything that is of use to it.
-    pub(super) watcher: Watcher,
-}
-
-/// Who ends what it leaves behind: see `confine`.
-#[derive(Clone, Copy)]
-pub(super) enum Watcher {
-    Nobody,
-    /// The first process of its room, which reads its number from here.
-    Room(RawFd),
-    /// The guard of its group, which receives its pidfd from here.
-    Guard(RawFd),
-}
-
-/// A working directory.
-pub(super) enum Directory<'a> {
-    /// By a descriptor of the host's.
-    Open(RawFd),
-    /// By its path in the child's root, where it has to be this one.
-    Inside { path: &'a CStr, device: u64, inode: u64 },
 }
 
 /// The step that failed and what the system said.
@@ -101,15 +74,7 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
     // First everything out of the way of 0, 1 and 2: the host may have had some of them closed, and then any descriptor of
     // ours may carry such a number, or one stream's source another's target.
     let program = lift(plan.program).at(Stage::Descriptors)?;
-    let directory = match plan.directory {
-        Some(Directory::Open(directory)) => Some(lift(directory).at(Stage::Descriptors)?),
-        _ => None,
-    };
-    let watcher = match plan.watcher {
-        Watcher::Nobody => Watcher::Nobody,
-        Watcher::Room(control) => Watcher::Room(lift(control).at(Stage::Descriptors)?),
-        Watcher::Guard(socket) => Watcher::Guard(lift(socket).at(Stage::Descriptors)?),
-    };
+    let directory = plan.directory.map(lift).transpose().at(Stage::Descriptors)?;
     let [stdin, stdout, stderr] = plan.stdio;
     let stdin = lift(stdin).at(Stage::Descriptors)?;
     let stdout = lift(stdout).at(Stage::Descriptors)?;
@@ -118,44 +83,15 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
     raw::duplicate_onto(stdout, 1).at(Stage::Stdio)?;
     raw::duplicate_onto(stderr, 2).at(Stage::Stdio)?;
 
-    match watcher {
-        Watcher::Nobody => {}
-        Watcher::Room(control) => {
-            raw::write(control, &raw::own_number().to_ne_bytes()).at(Stage::FirstProcess)?;
-        }
-        Watcher::Guard(socket) => raw::send_own_pidfd(socket).at(Stage::FirstProcess)?,
-    }
-    let (program, directory) = match plan.profile {
-        Some(profile) => {
-            profile.drop_privileges().at(Stage::Privileges)?;
-            match profile.has_own_root() {
-                true => {
-                    for stream in 0..=2 {
-                        replace_null(stream).at(Stage::Stdio)?;
-                    }
-                    (open_inside(plan)?, open_directory(plan)?)
-                }
-                false => (program, directory),
-            }
-        }
-        None => (program, directory),
-    };
     if let Some(directory) = directory {
         raw::change_directory(directory).at(Stage::WorkingDirectory)?;
     }
     // Before the limits: where the kernel cannot do it in one call, it takes a descriptor.
     close_others().at(Stage::CloseDescriptors)?;
-    if let Some(profile) = plan.profile {
-        // Before the limits: it takes descriptors.
-        profile.apply_rules().at(Stage::Landlock)?;
-    }
     for &(resource, number, soft, hard) in plan.rlimits {
         raw::set_rlimit(number, soft, hard).at(Stage::Rlimit(resource))?;
     }
     raw::set_signal_mask(SignalSet::EMPTY).at(Stage::SignalMask)?;
-    if let Some(profile) = plan.profile {
-        profile.apply_filter().at(Stage::Seccomp)?;
-    }
     // SAFETY: the pointers are as the caller promises.
     let errno = unsafe { execute(program, plan) };
     Err(Failure {
@@ -169,7 +105,7 @@ pub(super) unsafe fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
 /// Until setsid, the child was in the host's process group, so a signal to that group (Ctrl-C in a terminal) reached it, too.
 /// It was meant for the host. It is blocked, but would kill the child without a word as soon as the mask is emptied. A signal
 /// that is set to be ignored is no longer pending.
-fn default_signals() -> raw::Result<()> {
+pub(super) fn default_signals() -> raw::Result<()> {
     // Where the system will not say, all of them are forgotten, at the price of a call for each.
     let pending = match raw::pending_signals() {
         Ok(pending) => pending,
@@ -188,48 +124,8 @@ fn default_signals() -> raw::Result<()> {
     Ok(())
 }
 
-pub(super) fn lift(fd: RawFd) -> raw::Result<RawFd> {
+fn lift(fd: RawFd) -> raw::Result<RawFd> {
     if fd > 2 { Ok(fd) } else { raw::duplicate_above(fd, 3) }
-}
-
-/// Opens a stream that is `/dev/null` anew, where its node cannot be changed: the host's descriptor leads to the host's.
-fn replace_null(stream: RawFd) -> raw::Result<()> {
-    // SAFETY: the stream was placed by this process, which closes it nowhere.
-    let open = unsafe { BorrowedFd::borrow_raw(stream) };
-    let Stat { st_mode, st_rdev, .. } = fstat(open)?;
-    if st_mode & libc::S_IFMT != libc::S_IFCHR || st_rdev != NULL {
-        return Ok(());
-    }
-    let flags = fcntl_getfl(open)? & OFlags::RWMODE;
-    let null = openat(CWD, c"/dev/null", flags | OFlags::CLOEXEC, Mode::empty())?;
-    raw::duplicate_onto(null.as_raw_fd(), stream)
-}
-
-/// The device that takes everything and gives nothing.
-const NULL: u64 = libc::makedev(1, 3);
-
-/// Opens the program in the child's root, where it has to be the file that was checked.
-fn open_inside(plan: &Plan<'_>) -> Result<RawFd, Failure> {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let program = openat(CWD, plan.path, flags, Mode::empty()).at(Stage::Program)?;
-    match plan.identity.is_of(&fstat(&program).at(Stage::Program)?) {
-        true => Ok(program.into_raw_fd()),
-        false => Err(Errno(libc::ESTALE)).at(Stage::Program),
-    }
-}
-
-/// Opens the working directory in the child's root, where it has to be the one that was given.
-fn open_directory(plan: &Plan<'_>) -> Result<Option<RawFd>, Failure> {
-    let Some(Directory::Inside { path, device, inode }) = plan.directory else {
-        return Ok(None);
-    };
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = openat(CWD, path, flags, Mode::empty()).at(Stage::WorkingDirectory)?;
-    let Stat { st_dev, st_ino, .. } = fstat(&directory).at(Stage::WorkingDirectory)?;
-    match (st_dev, st_ino) == (device, inode) {
-        true => Ok(Some(directory.into_raw_fd())),
-        false => Err(Errno(libc::ESTALE)).at(Stage::WorkingDirectory),
-    }
 }
 
 /// Marks all descriptors but 0, 1 and 2 to be closed by exec.

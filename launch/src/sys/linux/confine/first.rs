@@ -1,4 +1,4 @@
-//! The first process of a tree: what it does before it executes its program, `init/init.rs`.
+//! The program of `init/main.rs`: what a process does before it executes it.
 
 use std::ffi::{CStr, c_char};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -8,31 +8,32 @@ use rustix::io::Errno as SystemErrno;
 use rustix::mount::{MountFlags, MoveMountFlags, mount, mount_bind, move_mount};
 
 use super::super::raw::{self, Errno};
-use super::super::steps::lift;
+use super::super::steps::default_signals;
 use super::build::clone_tree;
 use super::{Inside, Profile, kernel};
 
-/// What it is to be.
+/// What it is to be, and its descriptors, in the order in which the program has them.
 pub(super) enum Role<'a> {
-    /// The guard of process groups: what it receives pidfds from.
-    Guard { socket: RawFd },
-    /// Process 1 of a room: what it reads from, what it writes to, and the options of the `/tmp` that it makes anew.
-    Room {
-        control: RawFd,
-        clean: RawFd,
-        tmp: &'a CStr,
-    },
+    /// Process 1 of a room: what it reads from, the host, what it writes to; and the options of the `/tmp` that it makes anew.
+    Room([RawFd; 3], &'a CStr),
+    /// The gate of a room: its socket, the first process, what it is held to, what it reads from the first process by, and
+    /// writes to it.
+    Gate([RawFd; 5]),
+    /// The gate of the reduced tier: its socket, the host, what it is held to, and the Landlock ruleset.
+    Outside([RawFd; 4]),
 }
 
-const NAME: &CStr = c"childproof-init";
+/// Above all descriptors of the program.
+const OUT_OF_THE_WAY: RawFd = 8;
 
-/// Becomes it. Returns only if that fails. In a process before exec, with a table of descriptors of its own: nothing here
-/// allocates.
+/// Becomes it. Returns only if that fails. In a process before exec: nothing here allocates.
 pub(super) fn execute(profile: &Profile, role: &Role<'_>) -> Errno {
     let null = std::ptr::null::<c_char>();
+    let name = c"childproof".as_ptr();
     let arguments = match role {
-        Role::Guard { .. } => [NAME.as_ptr(), c"guard".as_ptr(), null, null],
-        Role::Room { tmp, .. } => [NAME.as_ptr(), c"room".as_ptr(), tmp.as_ptr(), null],
+        Role::Room(_, tmp) => [name, c"room".as_ptr(), tmp.as_ptr(), null],
+        Role::Gate(_) => [name, c"gate".as_ptr(), null, null],
+        Role::Outside(_) => [name, c"outside".as_ptr(), null, null],
     };
     match prepare(profile, role) {
         // SAFETY: both arrays end with null, and hold strings that live until this process has left the memory.
@@ -42,29 +43,46 @@ pub(super) fn execute(profile: &Profile, role: &Role<'_>) -> Errno {
 }
 
 fn prepare(profile: &Profile, role: &Role<'_>) -> raw::Result<RawFd> {
+    // It may share the host's table until here.
+    raw::unshare_descriptors()?;
     kernel::set_no_new_privileges()?;
-    // What the kernel does by itself then is to collect the orphans of the tree. All signals stay blocked.
-    raw::ignore_signal(libc::SIGCHLD)?;
-    let program = lift(profile.init.as_raw_fd())?;
-    let host = lift(profile.host.as_raw_fd())?;
-    match *role {
-        Role::Guard { socket } => {
-            // It signals what children of a privileged host run, and has that host's user.
-            kernel::clear_capabilities()?;
-            raw::duplicate_onto(lift(socket)?, 0)?;
-            raw::duplicate_onto(host, 1)?;
-            raw::close_range_on_exec(2)?;
-        }
-        Role::Room { control, clean, .. } => {
+    let program = raw::duplicate_above(profile.init.as_raw_fd(), OUT_OF_THE_WAY)?;
+    match role {
+        Role::Room(descriptors, _) => {
+            // What the kernel does by itself then is to collect the orphans of the tree. All signals stay blocked.
+            raw::ignore_signal(libc::SIGCHLD)?;
             kernel::keep_mount_capability()?;
-            let (control, clean) = (lift(control)?, lift(clean)?);
-            raw::duplicate_onto(control, 0)?;
-            raw::duplicate_onto(host, 1)?;
-            raw::duplicate_onto(clean, 2)?;
-            raw::close_range_on_exec(3)?;
+            place(descriptors)?;
+        }
+        Role::Gate(descriptors) => {
+            prepare_gate()?;
+            place(descriptors)?;
+        }
+        Role::Outside(descriptors) => {
+            prepare_gate()?;
+            place(descriptors)?;
         }
     }
     Ok(program)
+}
+
+/// What its children begin with: no capabilities, no signals of the host's terminal, and the defaults for all signals.
+fn prepare_gate() -> raw::Result<()> {
+    raw::setsid()?;
+    default_signals()?;
+    kernel::drop_capabilities()
+}
+
+/// Gives the descriptors the numbers from 0 on, and has exec close all others.
+fn place<const N: usize>(descriptors: &[RawFd; N]) -> raw::Result<()> {
+    let mut above = [-1; N];
+    for (above, descriptor) in above.iter_mut().zip(descriptors) {
+        *above = raw::duplicate_above(*descriptor, OUT_OF_THE_WAY)?;
+    }
+    for (number, above) in (0..).zip(above) {
+        raw::duplicate_onto(above, number)?;
+    }
+    raw::close_range_on_exec(N as u32)
 }
 
 /// Makes the `/proc` and the `/tmp` of a room, in a process of its pid namespace.

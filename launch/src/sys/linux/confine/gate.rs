@@ -1,107 +1,235 @@
-//! How a child comes to be in its confinement.
-//!
-//! No process enters a pid namespace itself: what it creates does. So a short-lived process, the *gate*, enters all
-//! namespaces of a room at once, and creates the child, which is a sibling of it and so a child of the host: the host waits
-//! for it and signals it as it does any other.
-//!
-//! Gate and child run in the host's memory until they execute something or end, while the host's thread is suspended: system
-//! calls alone, nothing allocated. The gate shares the host's descriptors, so that it can leave the pidfds there.
+//! The gate, seen from the host: who creates its confined children. See `init/gate.rs`.
 
-use std::ffi::{c_int, c_void};
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::super::process::{Started, Tree, end};
-use super::super::raw::{self, Errno};
-use super::super::stack::Stack;
+use rustix::cmsg_space;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno as SystemErrno, retry_on_intr};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, Shutdown, SocketFlags, SocketType, recv, recvmsg, send, sendmsg, shutdown, socketpair,
+};
+
+use super::super::process::end;
+use super::super::raw::Errno;
 use super::super::steps::{At, Failure};
-use super::super::wait;
-use super::room::Stay;
-use super::{Profile, kernel};
+use super::super::{reaper, wait};
+use super::message::{Offer as Message, Plain, Report};
+use super::request::{DESCRIPTORS, Request, failure};
 use crate::Stage;
 
-/// What the gate is given, and what it leaves.
-struct Entry<'a> {
-    profile: &'a Profile,
-    /// The first process of the room.
-    first: BorrowedFd<'a>,
-    /// Where the child begins, what it is given, and the stack that it has.
-    child: extern "C" fn(*mut c_void) -> c_int,
-    argument: *mut c_void,
-    stack: &'a Stack,
-    child_pid: libc::pid_t,
-    child_pidfd: c_int,
-    failure: Option<Failure>,
+/// A gate. Dropping it lets it end, and sees to the collection of it and what it created.
+#[derive(Debug)]
+pub(super) struct Gate {
+    pidfd: ManuallyDrop<OwnedFd>,
+    socket: ManuallyDrop<OwnedFd>,
 }
 
-/// Starts a child in the profile's confinement, in the room that it was given. It begins in `child`, with `argument`. A
-/// failure of its own it reports there, and ends: the caller abandons what was started then.
-///
-/// # Safety
-///
-/// `child` and `argument` are fit for a process that shares the caller's memory, while the caller is suspended. All signals
-/// are blocked.
-pub(in super::super) unsafe fn start(
-    profile: &Profile,
-    stay: Stay,
-    child: extern "C" fn(*mut c_void) -> c_int,
-    argument: *mut c_void,
-) -> Result<Started, Failure> {
-    let (outer, inner) = (Stack::new().at(Stage::Stack)?, Stack::new().at(Stage::Stack)?);
-    let mut entry = Entry {
-        profile,
-        first: stay.first(),
-        child,
-        argument,
-        stack: &inner,
-        child_pid: -1,
-        child_pidfd: -1,
-        failure: None,
-    };
-    let shared = (&raw mut entry).cast::<c_void>();
-    // SAFETY: the gate has access to `entry` and what the caller vouches for alone.
-    let gate = unsafe { raw::clone(gate, outer.top(), libc::CLONE_FILES, shared, std::ptr::null_mut()) };
-    wait::collect_unexecuted(gate.at(Stage::Clone)?);
-    let (failure, pid, pidfd) = (entry.failure, entry.child_pid, entry.child_pidfd);
-    // SAFETY: the kernel made the descriptor for this call, in the table that the gate shares, and nothing else owns it.
-    let child = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
-    match (failure, child) {
-        (None, Some(pidfd)) if pid > 0 => Ok(Started {
-            pid,
-            pidfd,
-            tree: Tree::Room(stay),
-        }),
-        (failure, child) => {
-            // A gate leaves without a word only when it is killed. Its child may still be at work here, and what it works
-            // with is there until this returns.
-            child.iter().for_each(end);
-            stay.abandon();
-            Err(failure.unwrap_or(Failure {
-                stage: Stage::Clone,
-                errno: Errno(libc::EINTR),
-            }))
+/// What a gate has to offer.
+pub(super) enum Offer {
+    Candidate(Candidate),
+    /// There is no candidate, for a reason.
+    Failed(Failure),
+    NotYet,
+    /// The gate has ended.
+    Gone,
+}
+
+/// A process that waits for a request.
+pub(super) struct Candidate {
+    pid: libc::pid_t,
+    pidfd: OwnedFd,
+    socket: OwnedFd,
+}
+
+/// What becomes of a candidate that was given a request.
+pub(super) enum Outcome {
+    /// It has executed its program, or ended without a word, which its status tells.
+    Started { pid: libc::pid_t, pidfd: OwnedFd },
+    Failed(Failure),
+    /// It had ended before.
+    Gone,
+}
+
+/// The two ends that host and gate speak by, the host's first.
+pub(super) fn sockets() -> Result<(OwnedFd, OwnedFd), SystemErrno> {
+    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+}
+
+impl Gate {
+    pub(super) fn new(pidfd: OwnedFd, socket: OwnedFd) -> Gate {
+        Gate {
+            pidfd: ManuallyDrop::new(pidfd),
+            socket: ManuallyDrop::new(socket),
+        }
+    }
+
+    /// Asks for one more candidate. A gate that has ended does not hear it, which its offer tells.
+    pub(super) fn ask(&self) {
+        let _ = retry_on_intr(|| send(&*self.socket, &[0], SendFlags::NOSIGNAL));
+    }
+
+    /// What it offers, within this time, or whenever.
+    pub(super) fn offer(&self, time: Option<&Timespec>) -> Offer {
+        // The socket does not tell that the gate has ended: a copy of the host, or a candidate, may have the other end, too.
+        let mut awaited = [
+            PollFd::new(&*self.socket, PollFlags::IN),
+            PollFd::new(&*self.pidfd, PollFlags::IN),
+        ];
+        match retry_on_intr(|| poll(&mut awaited, time)) {
+            Ok(0) => Offer::NotYet,
+            Err(errno) => Offer::Failed(Failure {
+                stage: Stage::FirstProcess,
+                errno: errno.into(),
+            }),
+            Ok(_) => match receive(self.socket.as_fd()) {
+                Received::Candidate(candidate, report) => match failure(report, None) {
+                    None => Offer::Candidate(candidate),
+                    Some(failure) => {
+                        candidate.abandon();
+                        Offer::Failed(failure)
+                    }
+                },
+                Received::Failure(failure) => Offer::Failed(failure),
+                // Another thread may have taken what there was.
+                Received::Nothing if awaited[1].revents().is_empty() => Offer::NotYet,
+                Received::Nothing => Offer::Gone,
+            },
         }
     }
 }
 
-extern "C" fn gate(entry: *mut c_void) -> c_int {
-    // SAFETY: the host passes a pointer to an `Entry` that it does not touch until this process has ended.
-    let entry = unsafe { &mut *entry.cast::<Entry<'_>>() };
-    if let Err(failure) = enter(entry.profile, entry.first).and_then(|()| create_child(entry)) {
-        entry.failure = Some(failure);
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // A gate in a room ends with the first process, another one when it is asked nothing any more, which copies of the
+        // socket do not change.
+        let _ = shutdown(&*self.socket, Shutdown::Write);
+        // SAFETY: nothing uses the fields after this: the value is being dropped.
+        let (pidfd, socket) = unsafe { (ManuallyDrop::take(&mut self.pidfd), ManuallyDrop::take(&mut self.socket)) };
+        reaper::adopt_gate(pidfd, socket);
     }
-    raw::exit(0)
 }
 
-fn enter(profile: &Profile, first: BorrowedFd<'_>) -> Result<(), Failure> {
-    // Groups are given up while that can be done: within the user namespace it is forbidden. Only a privileged host can.
-    let _ = kernel::clear_groups();
-    kernel::enter_namespaces(first, profile.kinds()).at(Stage::Namespaces)
+/// Collects all candidates that a gate that has ended had offered to nobody.
+pub(in super::super) fn abandon_offers(socket: BorrowedFd<'_>) {
+    loop {
+        match receive(socket) {
+            Received::Candidate(candidate, _) => candidate.abandon(),
+            Received::Failure(_) => {}
+            Received::Nothing => return,
+        }
+    }
 }
 
-fn create_child(entry: &mut Entry<'_>) -> Result<(), Failure> {
-    let flags = libc::CLONE_PARENT | libc::CLONE_PIDFD;
-    let (stack, pidfd) = (entry.stack.top(), &raw mut entry.child_pidfd);
-    // SAFETY: `child` and `argument` are fit for this, as the caller of `start` vouches.
-    entry.child_pid = unsafe { raw::clone(entry.child, stack, flags, entry.argument, pidfd) }.at(Stage::Clone)?;
-    Ok(())
+enum Received {
+    Candidate(Candidate, Report),
+    Failure(Failure),
+    Nothing,
+}
+
+fn receive(socket: BorrowedFd<'_>) -> Received {
+    let mut message = Message::default();
+    let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(2))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+    let received = retry_on_intr(|| {
+        recvmsg(socket, &mut [IoSliceMut::new(message.as_bytes_mut())], &mut control, flags)
+    });
+    if received.map(|received| received.bytes) != Ok(size_of::<Message>()) {
+        return Received::Nothing;
+    }
+    let mut descriptors = control.drain().flat_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+        _ => None,
+    });
+    let mut descriptors = descriptors.by_ref().flatten();
+    let Message { pid, report } = message;
+    match (descriptors.next(), descriptors.next()) {
+        (Some(pidfd), Some(socket)) => Received::Candidate(Candidate { pid, pidfd, socket }, report),
+        (first, _) => {
+            drop(first);
+            if pid == 0 {
+                return match failure(report, None) {
+                    Some(failure) => Received::Failure(failure),
+                    None => Received::Nothing,
+                };
+            }
+            // The table of descriptors is full. What waits at the other end of a socket that is closed now ends.
+            wait::collect_unexecuted(pid);
+            Received::Failure(Failure {
+                stage: Stage::Clone,
+                errno: match failure(report, None) {
+                    Some(failure) => failure.errno,
+                    None => Errno(libc::EMFILE),
+                },
+            })
+        }
+    }
+}
+
+impl Candidate {
+    /// Has it do what the request says.
+    pub(super) fn start(self, request: &Request<'_>) -> Outcome {
+        match self.send(request) {
+            // It may have said why it ended.
+            Ok(()) | Err(SystemErrno::PIPE | SystemErrno::CONNRESET) => {}
+            Err(errno) => {
+                self.abandon();
+                return Outcome::Failed(Failure {
+                    stage: Stage::Descriptors,
+                    errno: errno.into(),
+                });
+            }
+        }
+        let mut report = Report::default();
+        // Its end is closed by exec, and by its own end.
+        let told = retry_on_intr(|| recv(&self.socket, report.as_bytes_mut(), RecvFlags::WAITALL));
+        match told.map(|(_, bytes)| bytes) {
+            Ok(0) => Outcome::Started {
+                pid: self.pid,
+                pidfd: self.pidfd,
+            },
+            Ok(_) => {
+                self.abandon();
+                request.failure(report).map_or(Outcome::Gone, Outcome::Failed)
+            }
+            // The kernel tells that not all of what was sent was read.
+            Err(_) => {
+                self.abandon();
+                Outcome::Gone
+            }
+        }
+    }
+
+    fn send(&self, request: &Request<'_>) -> Result<(), SystemErrno> {
+        let mut descriptors = [self.socket.as_fd(); DESCRIPTORS];
+        let mut count = 0;
+        for (place, descriptor) in descriptors.iter_mut().zip(request.descriptors()) {
+            *place = descriptor;
+            count += 1;
+        }
+        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(DESCRIPTORS))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let descriptors = descriptors.get(..count).unwrap_or_default();
+        control.push(SendAncillaryMessage::ScmRights(descriptors));
+        let mut rest = request.bytes();
+        while !rest.is_empty() {
+            let sent = retry_on_intr(|| sendmsg(&self.socket, &[IoSlice::new(rest)], &mut control, SendFlags::NOSIGNAL))?;
+            control.clear();
+            rest = rest.get(sent..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Ends and collects it.
+    fn abandon(self) {
+        end(&self.pidfd);
+    }
+}
+
+/// The failure of what ended without a word, which only what is killed does.
+pub(super) fn killed<T>() -> Result<T, Failure> {
+    Err(Errno(libc::EINTR)).at(Stage::FirstProcess)
 }

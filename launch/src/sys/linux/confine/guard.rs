@@ -1,55 +1,132 @@
-//! In the reduced tier: the process that ends the groups of children, whatever becomes of the host.
-//!
-//! There is one for all children of the host, for as long as the host lives; its program is `init/init.rs`. Before a child
-//! executes its program, it hands the guard a pidfd of itself. A group that has no guard is none that is started.
+//! The reduced tier: its children are in the host's own namespaces, and their gate is also their guard. It ends their process
+//! groups, whatever becomes of the host: see `init/gate.rs`. A group that has no guard is none that is started.
 
 use std::ffi::{c_int, c_void};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::event::Timespec;
 use rustix::process::{Resource, getrlimit};
 
-use super::super::process::end;
-use super::super::raw::{self, Errno};
+use super::super::process::{Started, Tree};
+use super::super::raw::{self, Errno, SignalSet};
+use super::super::sigmask::BlockedSignals;
 use super::super::stack::Stack;
 use super::super::steps::{At, Failure};
-use super::super::wait::{self, Collect, Look};
 use super::Profile;
 use super::first::{self, Role};
+use super::gate::{self, Gate, Offer, Outcome, killed};
+use super::request::Request;
 use crate::Stage;
 
+/// The guard of a profile's children. It ends when the profile and all of them are dropped.
 #[derive(Debug)]
 struct Guard {
-    pidfd: OwnedFd,
-    socket: OwnedFd,
+    gate: Gate,
     /// How many children it watches over.
     children: AtomicU64,
 }
 
-static GUARD: Mutex<Option<Arc<Guard>>> = Mutex::new(None);
+/// The guard there is. It is started with the first child.
+#[derive(Debug, Default)]
+pub(super) struct Guarded(Mutex<Option<Arc<Guard>>>);
 
 /// A child's place with the guard.
 #[derive(Debug)]
 pub(in super::super) struct Post(Arc<Guard>);
 
-impl Post {
-    /// A place with the guard of this host. All signals are blocked meanwhile.
-    pub(super) fn take(profile: &Profile) -> Result<Post, Failure> {
-        let guard = running(profile)?;
-        // The guard may hold as many descriptors as this host may, and learns of an end a little later.
-        let most = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX) / 2;
-        if guard.children.fetch_add(1, Ordering::Relaxed) < most {
-            return Ok(Post(guard));
+/// What is asked for once more: an answer may be from before, and a guard may have been killed.
+const TRIES: usize = 2;
+
+impl Guarded {
+    pub(super) fn start(
+        &self,
+        profile: &Profile,
+        ruleset: &OwnedFd,
+        request: &Request<'_>,
+    ) -> Result<Started, Failure> {
+        let mut result = killed();
+        for _ in 0..TRIES {
+            let post = Post::take(self.guard(profile, ruleset)?)?;
+            let gate = &post.0.gate;
+            let (offer, is_asked) = match gate.offer(Some(&Timespec::default())) {
+                Offer::NotYet => (wait_for_offer(gate), true),
+                offer => (offer, false),
+            };
+            let outcome = match offer {
+                Offer::Candidate(candidate) => Some(candidate.start(request)),
+                Offer::Failed(failure) => {
+                    result = Err(failure);
+                    None
+                }
+                Offer::NotYet | Offer::Gone => {
+                    self.forget(&post.0);
+                    None
+                }
+            };
+            // The next candidate is made while the child works.
+            if !is_asked {
+                gate.ask();
+            }
+            match outcome {
+                Some(Outcome::Started { pid, pidfd }) => {
+                    return Ok(Started {
+                        pid,
+                        pidfd,
+                        tree: Tree::GuardedGroup { _post: post },
+                        foreign_peak: 0,
+                    });
+                }
+                Some(Outcome::Failed(failure)) => return Err(failure),
+                Some(Outcome::Gone) | None => {}
+            }
         }
-        drop(Post(guard));
-        Err(Errno(libc::EMFILE)).at(Stage::FirstProcess)
+        result
     }
 
-    /// Where the child hands over its pidfd.
-    pub(in super::super) fn socket(&self) -> RawFd {
-        self.0.socket.as_raw_fd()
+    fn guard(&self, profile: &Profile, ruleset: &OwnedFd) -> Result<Arc<Guard>, Failure> {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(guard) = &*slot {
+            return Ok(guard.clone());
+        }
+        let guard = Arc::new(Guard {
+            gate: start(profile, ruleset)?,
+            children: AtomicU64::new(0),
+        });
+        *slot = Some(guard.clone());
+        Ok(guard)
+    }
+
+    /// It has ended: another one takes its place.
+    fn forget(&self, ended: &Arc<Guard>) {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.take_if(|guard| Arc::ptr_eq(guard, ended));
+    }
+}
+
+/// Asks for one candidate more, and waits for one.
+fn wait_for_offer(gate: &Gate) -> Offer {
+    gate.ask();
+    loop {
+        match gate.offer(None) {
+            // Another thread was faster.
+            Offer::NotYet => {}
+            offer => return offer,
+        }
+    }
+}
+
+impl Post {
+    fn take(guard: Arc<Guard>) -> Result<Post, Failure> {
+        // The guard may hold as many descriptors as this host may, and learns of an end a little later.
+        let most = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX) / 2;
+        let before = guard.children.fetch_add(1, Ordering::Relaxed);
+        let post = Post(guard);
+        match before < most {
+            true => Ok(post),
+            false => Err(Errno(libc::EMFILE)).at(Stage::FirstProcess),
+        }
     }
 }
 
@@ -59,58 +136,39 @@ impl Drop for Post {
     }
 }
 
-fn running(profile: &Profile) -> Result<Arc<Guard>, Failure> {
-    let mut slot = GUARD.lock().unwrap_or_else(PoisonError::into_inner);
-    // One that somebody killed is collected by this look.
-    if let Some(guard) = &*slot
-        && wait::look(guard.pidfd.as_fd(), Collect::Yes, u64::MAX) == Ok(Look::Running)
-    {
-        return Ok(guard.clone());
-    }
-    let guard = Arc::new(start(profile)?);
-    *slot = Some(guard.clone());
-    Ok(guard)
-}
-
 /// What the guard shares with the host until it executes its program.
 struct Start<'a> {
     profile: &'a Profile,
-    socket: RawFd,
+    descriptors: [RawFd; 4],
     errno: Option<Errno>,
 }
 
-fn start(profile: &Profile) -> Result<Guard, Failure> {
-    let pair = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
-    let (socket, of_guard) = pair.at(Stage::FirstProcess)?;
+fn start(profile: &Profile, ruleset: &OwnedFd) -> Result<Gate, Failure> {
+    let blocked = BlockedSignals::new(SignalSet::FULL).at(Stage::FirstProcess)?;
+    let (socket, of_gate) = gate::sockets().at(Stage::FirstProcess)?;
     let stack = Stack::new().at(Stage::Stack)?;
     let mut start = Start {
         profile,
-        socket: of_guard.as_raw_fd(),
+        descriptors: [&of_gate, &profile.host, &profile.setup, ruleset].map(AsRawFd::as_raw_fd),
         errno: None,
     };
     let mut pidfd = -1;
     let shared = (&raw mut start).cast::<c_void>();
-    // SAFETY: the process has access to `start` alone. All signals are blocked by whoever starts a child.
+    // SAFETY: the process has access to `start` alone, and all signals are blocked.
     let started = unsafe { raw::clone(guard, stack.top(), libc::CLONE_PIDFD, shared, &raw mut pidfd) };
+    drop(blocked);
     started.at(Stage::FirstProcess)?;
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    let gate = Gate::new(unsafe { OwnedFd::from_raw_fd(pidfd) }, socket);
     match start.errno {
-        None => Ok(Guard {
-            pidfd,
-            socket,
-            children: AtomicU64::new(0),
-        }),
-        Some(errno) => {
-            end(&pidfd);
-            Err(errno).at(Stage::FirstProcess)
-        }
+        None => Ok(gate),
+        Some(errno) => Err(errno).at(Stage::FirstProcess),
     }
 }
 
 extern "C" fn guard(start: *mut c_void) -> c_int {
     // SAFETY: the host passes a pointer to a `Start` that it does not touch until this process has left its memory.
     let start = unsafe { &mut *start.cast::<Start<'_>>() };
-    start.errno = Some(first::execute(start.profile, &Role::Guard { socket: start.socket }));
+    start.errno = Some(first::execute(start.profile, &Role::Outside(start.descriptors)));
     raw::exit(127)
 }

@@ -90,12 +90,6 @@ fn add_rule(ruleset: BorrowedFd<'_>, kind: landlock_rule_type, rule: *const std:
     check(unsafe { libc::syscall(libc::SYS_landlock_add_rule, ruleset, kind as c_uint, rule, 0 as c_uint) }).map(drop)
 }
 
-/// Restricts the calling thread to a ruleset.
-pub(super) fn landlock_restrict_self(ruleset: BorrowedFd<'_>) -> Result<()> {
-    // SAFETY: the call takes numbers and touches no memory.
-    check(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0 as c_uint) }).map(drop)
-}
-
 /// Filters the calling thread's system calls.
 pub(super) fn filter_system_calls(filter: &[libc::sock_filter]) -> Result<()> {
     let program = libc::sock_fprog {
@@ -223,12 +217,6 @@ fn set_capabilities(sets: [u32; 6]) -> Result<()> {
     let header = [VERSION, 0];
     // SAFETY: both arrays are laid out as the kernel's structs of this version, and live during the call.
     check(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr()) }).map(drop)
-}
-
-/// Enters the namespaces of a process, of the kinds that `kinds` names.
-pub(super) fn enter_namespaces(pidfd: BorrowedFd<'_>, kinds: c_int) -> Result<()> {
-    // SAFETY: the call takes numbers and touches no memory.
-    check(unsafe { libc::syscall(libc::SYS_setns, pidfd.as_raw_fd(), kinds) }).map(drop)
 }
 
 /// Names the host, in the calling thread's namespace for that.

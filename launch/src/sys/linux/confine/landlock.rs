@@ -4,7 +4,7 @@
 //! In the full tier it stands behind the namespaces, in the reduced tier it is what holds. A child restricts itself, and all
 //! that it starts is restricted with it, for ever.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -15,10 +15,10 @@ use linux_raw_sys::landlock::{
     LANDLOCK_ACCESS_NET_BIND_TCP, LANDLOCK_ACCESS_NET_CONNECT_TCP, LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET,
     LANDLOCK_SCOPE_SIGNAL,
 };
-use rustix::fs::{CWD, Mode, OFlags, fcntl_getfl, fstat, openat};
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 use rustix::io::Errno as SystemErrno;
 
-use super::super::raw::{self, Errno};
+use super::super::raw;
 use super::kernel::{self, Ruleset};
 use super::missing;
 use super::plan::{CONFIGURATION, DEVICES, resolver};
@@ -55,7 +55,7 @@ const OF_DEVICES: u32 = LANDLOCK_ACCESS_FS_READ_FILE
 /// The rules of a profile.
 #[derive(Debug)]
 pub(super) enum Rules {
-    /// They are about what each child has of its own, and each child makes them for itself.
+    /// They are about what each child has of its own, and are made for each child.
     Own {
         ruleset: Ruleset,
         /// Where rights are given, and to all that lies below: what the child finds by these paths.
@@ -112,24 +112,18 @@ pub(super) fn rules(confinement: &Confinement) -> Result<Rules, ConfineError> {
             ports,
         }),
         Tier::Reduced => {
-            let files = outside(confinement)?;
-            let files = files.iter().map(|(place, access)| (place.as_fd(), *access));
-            make(&ruleset, files, &ports)
+            make(&ruleset, &outside(confinement)?, &ports)
                 .map(Rules::Shared)
                 .map_err(|errno| missing(Need::Landlock, errno))
         }
     }
 }
 
-/// A ruleset with its rules. It may be made by a child before exec: nothing here allocates.
-fn make<'a>(
-    ruleset: &Ruleset,
-    files: impl Iterator<Item = (BorrowedFd<'a>, u32)>,
-    ports: &[u16],
-) -> raw::Result<OwnedFd> {
+/// A ruleset with its rules.
+fn make(ruleset: &Ruleset, files: &[(OwnedFd, u32)], ports: &[u16]) -> raw::Result<OwnedFd> {
     let made = kernel::landlock_ruleset(ruleset)?;
     for (place, access) in files {
-        allow(&made, ruleset, place, access)?;
+        allow(&made, ruleset, place.as_fd(), *access)?;
     }
     for port in ports {
         kernel::landlock_allow_port(made.as_fd(), LANDLOCK_ACCESS_NET_CONNECT_TCP.into(), *port)?;
@@ -222,55 +216,5 @@ fn unusable(path: &Path, errno: SystemErrno) -> ConfineError {
     ConfineError {
         path: Some(path.to_owned()),
         ..missing(Need::Landlock, errno)
-    }
-}
-
-impl Rules {
-    /// Restricts the calling process. It must have given up new privileges.
-    ///
-    /// It runs in a child before exec: nothing here allocates.
-    pub(super) fn apply(&self) -> raw::Result<()> {
-        match self {
-            Rules::Shared(made) => kernel::landlock_restrict_self(made.as_fd()),
-            Rules::Own { ruleset, files, ports } => {
-                let made = make(ruleset, std::iter::empty(), ports)?;
-                for (path, access) in files {
-                    if let Some(place) = open_by_child(path)? {
-                        allow(&made, ruleset, place.as_fd(), *access)?;
-                    }
-                }
-                for stream in [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()] {
-                    allow_terminal(&made, ruleset, stream)?;
-                }
-                kernel::landlock_restrict_self(made.as_fd())
-            }
-        }
-    }
-}
-
-/// Lets a terminal among the standard streams be opened anew, as `/dev/stderr`. To open a file anew is to write at another
-/// place of it than the stream does.
-fn allow_terminal(made: &OwnedFd, ruleset: &Ruleset, stream: BorrowedFd<'_>) -> raw::Result<()> {
-    if fstat(stream)?.st_mode & libc::S_IFMT != libc::S_IFCHR {
-        return Ok(());
-    }
-    let access = match fcntl_getfl(stream)? & OFlags::RWMODE {
-        OFlags::RDONLY => LANDLOCK_ACCESS_FS_READ_FILE,
-        OFlags::WRONLY => LANDLOCK_ACCESS_FS_WRITE_FILE,
-        _ => LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE,
-    };
-    kernel::landlock_allow(
-        made.as_fd(),
-        u64::from(access | LANDLOCK_ACCESS_FS_IOCTL_DEV) & ruleset.files,
-        stream,
-    )
-}
-
-/// None for what is not there, which needs no rule.
-fn open_by_child(path: &CStr) -> raw::Result<Option<OwnedFd>> {
-    match openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
-        Ok(place) => Ok(Some(place)),
-        Err(SystemErrno::NOENT) => Ok(None),
-        Err(errno) => Err(Errno::from(errno)),
     }
 }

@@ -7,20 +7,23 @@
 
 use std::ffi::{c_int, c_void};
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::Timespec;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
-use super::super::process::{end, leave_to_reaper};
-use super::super::raw::{self, Errno};
+use super::super::process::{Started, Tree, end};
+use super::super::raw::{self, Errno, SignalSet};
+use super::super::sigmask::BlockedSignals;
 use super::super::stack::Stack;
 use super::super::steps::{At, Failure};
-use super::super::{kill, wait};
+use super::super::{kill, reaper};
 use super::first::{self, Role};
+use super::gate::{self, Candidate, Gate, Offer, Outcome, killed};
+use super::request::Request;
 use super::{Inside, Profile, kernel};
 use crate::Stage;
 
@@ -39,15 +42,11 @@ pub(in super::super) struct Rooms(Mutex<Vec<Room>>);
 
 /// A room. Dropping it ends every process in it.
 #[derive(Debug)]
-pub(in super::super) struct Room {
+struct Room {
     /// The first process.
     first: ManuallyDrop<OwnedFd>,
-    /// What the child in it writes its number to, so that the first process waits for its end.
-    control: OwnedFd,
-    /// What the first process says on that the room is clean.
-    clean: OwnedFd,
-    /// Nobody was in it yet.
-    is_new: bool,
+    /// Who creates a child in it each time that it is clean.
+    gate: Gate,
 }
 
 /// A child's hold on a room.
@@ -61,46 +60,82 @@ pub(in super::super) struct Stay {
 }
 
 impl Rooms {
-    /// A clean room: one that was kept, or a new one.
-    pub(super) fn enter(self: &Arc<Rooms>, profile: &Profile, inside: &Inside) -> Result<Stay, Failure> {
-        let room = match self.take() {
-            Some(room) => room,
-            None => make(profile, inside)?,
-        };
-        Ok(Stay {
+    /// Starts a child in a clean room: one that was kept, or a new one.
+    pub(super) fn start(
+        self: &Arc<Rooms>,
+        profile: &Profile,
+        inside: &Inside,
+        request: &Request<'_>,
+    ) -> Result<Started, Failure> {
+        while let Some((room, candidate)) = self.take() {
+            if let Some(result) = self.start_in(room, candidate, inside, request) {
+                return result;
+            }
+        }
+        let room = make(profile, inside)?;
+        match room.gate.offer(None) {
+            Offer::Candidate(candidate) => match self.start_in(room, candidate, inside, request) {
+                Some(result) => result,
+                None => killed(),
+            },
+            Offer::Failed(failure) => Err(failure),
+            Offer::NotYet | Offer::Gone => killed(),
+        }
+    }
+
+    /// None if the candidate had ended.
+    fn start_in(
+        self: &Arc<Rooms>,
+        room: Room,
+        candidate: Candidate,
+        inside: &Inside,
+        request: &Request<'_>,
+    ) -> Option<Result<Started, Failure>> {
+        let stay = Stay {
             room,
             rooms: Arc::clone(self),
             can_be_cleaned: inside.below_tmp.is_empty(),
             was_killed: AtomicBool::new(false),
-        })
+        };
+        match candidate.start(request) {
+            Outcome::Started { pid, pidfd } => Some(Ok(Started {
+                pid,
+                pidfd,
+                tree: Tree::Room(stay),
+                foreign_peak: 0,
+            })),
+            Outcome::Failed(failure) => {
+                stay.leave();
+                Some(Err(failure))
+            }
+            Outcome::Gone => None,
+        }
     }
 
-    fn take(&self) -> Option<Room> {
+    fn take(&self) -> Option<(Room, Candidate)> {
         let at_once = Timespec::default();
         let mut not_yet = Vec::new();
-        loop {
+        let found = loop {
             // Not in the head of the loop: the lock would be held in its body.
             let room = self.lock().pop();
-            let Some(room) = room else { break };
-            match room.look(&at_once) {
-                Look::Clean => {
-                    not_yet.into_iter().rev().for_each(|room| self.keep(room));
-                    return Some(room);
-                }
-                Look::NotYet => not_yet.push(room),
-                Look::Gone => {}
+            let Some(room) = room else { break None };
+            match room.gate.offer(Some(&at_once)) {
+                Offer::Candidate(candidate) => break Some((room, candidate)),
+                Offer::NotYet => not_yet.push(room),
+                Offer::Failed(_) | Offer::Gone => {}
             }
-        }
+        };
         // One more is made while the first is cleaned, so that they can take turns.
-        let oldest = if not_yet.len() > 1 { not_yet.pop() } else { None };
+        let oldest = if found.is_none() && not_yet.len() > 1 { not_yet.pop() } else { None };
         not_yet.into_iter().rev().for_each(|room| self.keep(room));
-        match oldest {
-            Some(room) if room.look(&PATIENCE) == Look::Clean => Some(room),
-            Some(room) => {
+        let Some(room) = oldest else { return found };
+        match room.gate.offer(Some(&PATIENCE)) {
+            Offer::Candidate(candidate) => Some((room, candidate)),
+            Offer::NotYet => {
                 self.keep(room);
                 None
             }
-            None => None,
+            Offer::Failed(_) | Offer::Gone => None,
         }
     }
 
@@ -122,64 +157,21 @@ impl Rooms {
 }
 
 impl Stay {
-    /// The first process of the room.
-    pub(super) fn first(&self) -> BorrowedFd<'_> {
-        self.room.first.as_fd()
-    }
-
-    /// Where the child writes its number.
-    pub(in super::super) fn control(&self) -> RawFd {
-        self.room.control.as_raw_fd()
-    }
-
     /// Ends every process in the room, and the room.
     pub(in super::super) fn kill(&self) -> raw::Result<()> {
         self.was_killed.store(true, Ordering::Relaxed);
-        match kill::process(self.first(), libc::SIGKILL) {
+        match kill::process(self.room.first.as_fd(), libc::SIGKILL) {
             Err(Errno(libc::ESRCH)) => Ok(()),
             result => result,
         }
     }
 
     /// The child has ended and was collected: the room is cleaned for the next one.
-    pub(in super::super) fn leave(mut self) {
+    pub(in super::super) fn leave(self) {
         if self.can_be_cleaned && !self.was_killed.into_inner() {
-            self.room.is_new = false;
             self.rooms.keep(self.room);
         }
     }
-
-    /// The child was not started, or failed before its program ran: whatever it was at, the room is given up.
-    pub(in super::super) fn abandon(self) {
-        end(&self.room.first);
-    }
-}
-
-impl Room {
-    /// Looks whether it is clean, and waits for it so long.
-    fn look(&self, time: &Timespec) -> Look {
-        if self.is_new {
-            return Look::Clean;
-        }
-        let mut said = [PollFd::new(&self.clean, PollFlags::IN)];
-        match poll(&mut said, Some(time)) {
-            Ok(0) | Err(_) => Look::NotYet,
-            // What was said and not heard yet comes before the end.
-            Ok(_) => match rustix::io::read(&self.clean, &mut [0u8; 1]) {
-                Ok(1) => Look::Clean,
-                _ => Look::Gone,
-            },
-        }
-    }
-}
-
-/// What there is to see of a room that was left.
-#[derive(PartialEq, Eq)]
-enum Look {
-    Clean,
-    NotYet,
-    /// Its first process has ended.
-    Gone,
 }
 
 impl Drop for Room {
@@ -187,70 +179,86 @@ impl Drop for Room {
         // It may have ended before, and was collected then.
         let _ = kill::process(self.first.as_fd(), libc::SIGKILL);
         // SAFETY: nothing uses the field after this: the value is being dropped.
-        leave_to_reaper(unsafe { ManuallyDrop::take(&mut self.first) });
+        reaper::adopt(unsafe { ManuallyDrop::take(&mut self.first) });
     }
 }
 
-/// What the processes that make a room share with the host.
+/// What the process that makes a room shares with the host.
 struct Making<'a> {
     profile: &'a Profile,
     inside: &'a Inside,
     stack: &'a Stack,
-    control: RawFd,
-    clean: RawFd,
+    /// What the first process and the gate tell each other by: where each reads, and where the other writes.
+    control: (RawFd, RawFd),
+    clean: (RawFd, RawFd),
+    socket: RawFd,
     first: c_int,
     /// Whether the first process has left the host's memory.
     is_made: bool,
     failure: Option<Failure>,
 }
 
-/// Makes a room. A short-lived process enters the namespaces of the profile, makes a mount and a pid namespace, and creates
-/// the first process, a child of the host, in them.
+/// Makes a room. A process enters the namespaces of the profile, makes a mount and a pid namespace, creates the first process,
+/// a child of the host, in them, and becomes the gate. It shares the host's descriptors until then, so that the pidfd of the
+/// first process is the host's, whatever becomes of it.
 fn make(profile: &Profile, inside: &Inside) -> Result<Room, Failure> {
+    let blocked = BlockedSignals::new(SignalSet::FULL).at(Stage::FirstProcess)?;
     let (outer, inner) = (Stack::new().at(Stage::Stack)?, Stack::new().at(Stage::Stack)?);
-    let (control, number) = pipe_with(PipeFlags::CLOEXEC).at(Stage::FirstProcess)?;
-    let (clean, says) = pipe_with(PipeFlags::CLOEXEC).at(Stage::FirstProcess)?;
+    let control = pipe_with(PipeFlags::CLOEXEC).at(Stage::FirstProcess)?;
+    let clean = pipe_with(PipeFlags::CLOEXEC).at(Stage::FirstProcess)?;
+    let (socket, of_gate) = gate::sockets().at(Stage::FirstProcess)?;
+    let ends = |(reader, writer): &(OwnedFd, OwnedFd)| (reader.as_raw_fd(), writer.as_raw_fd());
     let mut making = Making {
         profile,
         inside,
         stack: &inner,
-        control: control.as_raw_fd(),
-        clean: says.as_raw_fd(),
+        control: ends(&control),
+        clean: ends(&clean),
+        socket: of_gate.as_raw_fd(),
         first: -1,
         is_made: false,
         failure: None,
     };
     let shared = (&raw mut making).cast::<c_void>();
-    // SAFETY: the maker has access to `making` alone. All signals are blocked by whoever starts a child.
-    let maker = unsafe { raw::clone(maker, outer.top(), libc::CLONE_FILES, shared, std::ptr::null_mut()) };
-    wait::collect_unexecuted(maker.at(Stage::FirstProcess)?);
+    let (flags, mut pidfd) = (libc::CLONE_FILES | libc::CLONE_PIDFD, -1);
+    // SAFETY: the maker has access to `making` alone, and all signals are blocked.
+    let maker = unsafe { raw::clone(maker, outer.top(), flags, shared, &raw mut pidfd) };
+    drop(blocked);
+    maker.at(Stage::FirstProcess)?;
+    // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
+    let gate = Gate::new(unsafe { OwnedFd::from_raw_fd(pidfd) }, socket);
     // SAFETY: the kernel made the descriptor for this call, in the table that the maker shares, and nothing else owns it.
     let first = (making.first >= 0).then(|| unsafe { OwnedFd::from_raw_fd(making.first) });
     match (making.failure, first) {
         (None, Some(first)) if making.is_made => Ok(Room {
             first: ManuallyDrop::new(first),
-            control: number,
-            clean,
-            is_new: true,
+            gate,
         }),
         (failure, first) => {
             // A maker leaves without a word only when it is killed. What it made may still be at work here.
             first.iter().for_each(end);
-            Err(failure.unwrap_or(Failure {
-                stage: Stage::FirstProcess,
-                errno: Errno(libc::EINTR),
-            }))
+            failure.map_or_else(killed, Err)
         }
     }
 }
 
 extern "C" fn maker(making: *mut c_void) -> c_int {
-    // SAFETY: the host passes a pointer to a `Making` that it does not touch until this process has ended.
+    // SAFETY: the host passes a pointer to a `Making` that it does not touch until this process has left its memory.
     let making = unsafe { &mut *making.cast::<Making<'_>>() };
-    if let Err(failure) = enter(making.inside).and_then(|()| create_first(making)) {
-        making.failure = Some(failure);
-    }
-    raw::exit(0)
+    let made = enter(making.inside).and_then(|()| create_first(making));
+    making.failure = Some(match made {
+        Ok(()) => {
+            let ((_, number), (clean, _)) = (making.control, making.clean);
+            let setup = making.profile.setup.as_raw_fd();
+            let role = Role::Gate([making.socket, making.first, setup, clean, number]);
+            Failure {
+                stage: Stage::FirstProcess,
+                errno: first::execute(making.profile, &role),
+            }
+        }
+        Err(failure) => failure,
+    });
+    raw::exit(127)
 }
 
 fn enter(inside: &Inside) -> Result<(), Failure> {
@@ -288,11 +296,9 @@ extern "C" fn first_process(making: *mut c_void) -> c_int {
     let furnished = first::furnish(making.inside).at(Stage::OwnFiles);
     making.failure = Some(match furnished {
         Ok(()) => {
-            let role = Role::Room {
-                control: making.control,
-                clean: making.clean,
-                tmp: &making.inside.tmp_options,
-            };
+            let ((number, _), (_, clean)) = (making.control, making.clean);
+            let host = making.profile.host.as_raw_fd();
+            let role = Role::Room([number, host, clean], &making.inside.tmp_options);
             Failure {
                 stage: Stage::FirstProcess,
                 errno: first::execute(making.profile, &role),

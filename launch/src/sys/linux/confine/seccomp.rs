@@ -6,9 +6,7 @@
 
 use linux_raw_sys::ioctl::{TIOCLINUX, TIOCSTI};
 
-use super::super::raw;
 use super::filter::{Condition, Is, Table};
-use super::kernel;
 use crate::{Confinement, Network, Tier};
 
 /// The newest call that this list was made with (file_setattr(2), Linux 6.17). Later ones, and those of x32, which come by the
@@ -20,11 +18,8 @@ const NEWEST: u32 = 469;
 pub(super) struct Filter(Vec<libc::sock_filter>);
 
 impl Filter {
-    /// Filters the calling process. It must have given up new privileges.
-    ///
-    /// It runs in a child before exec: nothing here allocates.
-    pub(super) fn apply(&self) -> raw::Result<()> {
-        kernel::filter_system_calls(&self.0)
+    pub(super) fn instructions(&self) -> &[libc::sock_filter] {
+        &self.0
     }
 }
 
@@ -124,6 +119,20 @@ const TCP: u32 = libc::IPPROTO_TCP as u32;
 const KIND_OF_SOCKET: u32 = 0xf;
 /// The old name of packet sockets.
 const SOCK_PACKET: i32 = 10;
+
+/// What a child still has to do when it is created, and what it starts must not: without namespaces, its process group is what
+/// it ends with. It is a filter of its own, so that the long one is there before.
+const LEAVES_THE_GROUP: &[libc::c_long] = &[libc::SYS_setpgid, libc::SYS_setsid];
+
+/// The filter of a child in the reduced tier, beside that of its gate.
+pub(super) fn of_the_group() -> Filter {
+    let table = Table {
+        refused: LEAVES_THE_GROUP.to_vec(),
+        newest: NEWEST,
+        ..Table::default()
+    };
+    Filter(table.compile())
+}
 
 /// The filter of a confinement.
 pub(super) fn filter(confinement: &Confinement) -> Filter {
@@ -231,7 +240,7 @@ fn sockets(confinement: &Confinement, table: &mut Table) {
 }
 
 /// What changes other processes: without namespaces, those of the user; in a room, its first process, which serves the children
-/// that come after. Without namespaces also what leaves the process group.
+/// that come after.
 fn others(tier: Tier, table: &mut Table) {
     let other = match tier {
         Tier::Full => Is::Equal(1),
@@ -267,8 +276,6 @@ fn others(tier: Tier, table: &mut Table) {
             libc::SYS_process_vm_readv,
             libc::SYS_process_vm_writev,
             libc::SYS_ptrace,
-            libc::SYS_setpgid,
-            libc::SYS_setsid,
         ]);
     }
 }
@@ -344,6 +351,18 @@ mod tests {
             for number in [i64::from(NEWEST) + 1, 0x4000_0000, 0x4000_0200, i64::from(u32::MAX)] {
                 assert_eq!(run(&filter, number, [0; 6]), UNKNOWN_AS, "{number}");
             }
+        }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn nobody_leaves_the_group() {
+        for number in 0..=i64::from(NEWEST) {
+            let answer = match LEAVES_THE_GROUP.contains(&number) {
+                true => REFUSED_AS,
+                false => ALLOWED,
+            };
+            assert_eq!(run(&of_the_group(), number, [0; 6]), answer, "{number}");
         }
     }
 

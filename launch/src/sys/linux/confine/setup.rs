@@ -1,0 +1,38 @@
+//! What the children of a profile are held to, as the gate takes it: see `init/message.rs`.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::MemfdFlags;
+
+use super::landlock::Rules;
+use super::message::{Plain, Setup};
+use super::seccomp::Filter;
+use super::{memory, missing};
+use crate::{ConfineError, Need};
+
+/// With the filter of the gate, and that which each child adds.
+pub(super) fn setup(filter: &Filter, own_filter: Option<&Filter>, rules: &Rules) -> Result<OwnedFd, ConfineError> {
+    let (ruleset, files, ports) = match rules {
+        Rules::Own { ruleset, files, ports } => (Some(ruleset), files.as_slice(), ports.as_slice()),
+        Rules::Shared(_) => (None, Default::default(), Default::default()),
+    };
+    let head = Setup {
+        filter: filter.instructions().len() as u64,
+        own_filter: own_filter.map_or(0, |filter| filter.instructions().len() as u64),
+        files: ruleset.map_or(0, |ruleset| ruleset.files),
+        network: ruleset.map_or(0, |ruleset| ruleset.network),
+        scopes: ruleset.map_or(0, |ruleset| ruleset.scopes),
+        ports: ports.len() as u64,
+        rules: files.len() as u64,
+    };
+    let mut bytes = head.as_bytes().to_vec();
+    for instruction in [Some(filter), own_filter].into_iter().flatten().flat_map(Filter::instructions) {
+        bytes.extend(instruction.code.to_ne_bytes());
+        bytes.extend([instruction.jt, instruction.jf]);
+        bytes.extend(instruction.k.to_ne_bytes());
+    }
+    bytes.extend(ports.iter().flat_map(|port| u64::from(*port).to_ne_bytes()));
+    bytes.extend(files.iter().flat_map(|(_, access)| u64::from(*access).to_ne_bytes()));
+    bytes.extend(files.iter().flat_map(|(path, _)| path.as_bytes_with_nul()));
+    memory::file(c"childproof-setup", &bytes, MemfdFlags::NOEXEC_SEAL).map_err(|errno| missing(Need::Init, errno))
+}
