@@ -102,10 +102,15 @@ pub fn serve_outside() -> ! {
 
 /// What children are held to. Its filter is on from here on, and so they have it, too.
 fn take_setup() -> Setup {
-    match Setup::map(SETUP) {
-        Some(setup) if restrict::filter(&setup).is_ok() => setup,
-        _ => exit(),
-    }
+    let report = match Setup::map(SETUP) {
+        Ok(setup) => match restrict::filter(&setup) {
+            Ok(()) => return setup,
+            Err(errno) => failure(Step::Seccomp, errno),
+        },
+        Err(errno) => failure(Step::FirstProcess, errno),
+    };
+    let _ = send(SOCKET, &Offer { pid: 0, report }, None);
+    exit()
 }
 
 /// Creates a candidate, and tells the host. Its pidfd, if there is one that leads a process group of its own.
@@ -126,11 +131,11 @@ fn create(setup: &Setup, held: Held) -> Option<usize> {
         Ok(pid) => {
             close(of_child);
             let (pid, pidfd) = (pid as i32, pidfd as usize);
-            let mut report = failure(EINTR);
+            let mut report = failure(Step::Clone, EINTR);
             let is_read = read(of_host, report.as_bytes_mut()) == Ok(size_of::<Report>());
             if let Err(errno) = send(SOCKET, &Offer { pid, report }, Some([pidfd, of_host])) {
                 // The host can collect it by its number.
-                let _ = send(SOCKET, &Offer { pid, report: failure(errno) }, None);
+                let _ = send(SOCKET, &Offer { pid, report: failure(Step::Clone, errno) }, None);
             }
             close(of_host);
             match is_read {
@@ -147,14 +152,14 @@ fn create(setup: &Setup, held: Held) -> Option<usize> {
                 close(of_host);
                 close(of_child);
             }
-            let _ = send(SOCKET, &Offer { pid: 0, report: failure(errno) }, None);
+            let _ = send(SOCKET, &Offer { pid: 0, report: failure(Step::Clone, errno) }, None);
             None
         }
     }
 }
 
-fn failure(errno: i32) -> Report {
-    Report { step: Step::Clone as u32, errno, limit: 0 }
+fn failure(step: Step, errno: i32) -> Report {
+    Report { step: step as u32, errno, limit: 0 }
 }
 
 /// One descriptor a child: as many as there may be.

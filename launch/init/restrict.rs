@@ -32,13 +32,13 @@ pub struct Setup {
 
 impl Setup {
     /// Maps it, for the life of this process.
-    pub fn map(fd: usize) -> Option<Setup> {
+    pub fn map(fd: usize) -> Result<Setup, i32> {
         // SAFETY: the calls take numbers, and the mapping is at an address of the kernel's choice.
         let mapped = unsafe {
             call(number::LSEEK, [fd, 0, SEEK_END])
                 .and_then(|length| call(number::MMAP, [0, length, PROT_READ, MAP_PRIVATE, fd, 0]))
         };
-        mapped.ok().map(|base| Setup { base: base as *const message::Setup })
+        mapped.map(|base| Setup { base: base as *const message::Setup })
     }
 
     fn head(&self) -> message::Setup {
