@@ -55,8 +55,7 @@ enum Never {}
 
 /// Does what is the same for all children. Answers the Landlock ruleset, where that is still to be taken on.
 fn prepare(setup: &Setup, held: Held) -> Result<Option<Ruleset>, Failure> {
-    // SAFETY: the call takes nothing.
-    unsafe { call(number::SETSID, []) }.at(Step::Session)?;
+    restrict::found_session(setup).at(Step::Session)?;
     match held {
         Held::InRoom => {
             // SAFETY: the call takes nothing.
@@ -66,8 +65,6 @@ fn prepare(setup: &Setup, held: Held) -> Result<Option<Ruleset>, Failure> {
         }
         Held::Outside => {
             restrict(RULESET).at(Step::Landlock)?;
-            // It forbids to leave the session, which was entered just before.
-            restrict::filter_child(setup).at(Step::Seccomp)?;
             Ok(None)
         }
     }

@@ -17,6 +17,7 @@ mod call;
 mod child;
 mod first;
 mod gate;
+mod memory;
 mod message;
 mod restrict;
 mod stat;

@@ -31,7 +31,7 @@ unsafe impl Plain for Offer {}
 
 /// What the children of a profile are held to. It is a file in memory: this, and then
 ///
-/// - the instructions of the filter of system calls, and of the filter that each child adds, of 8 bytes each;
+/// - the instructions of the filter of system calls, of 8 bytes each;
 /// - the TCP ports that may be connected to, of 8 bytes each;
 /// - rights to files, of 8 bytes each;
 /// - as many paths, each ended by NUL, that the rights are to.
@@ -40,8 +40,8 @@ unsafe impl Plain for Offer {}
 pub(super) struct Setup {
     /// How many instructions the filter has.
     pub(super) filter: u64,
-    /// How many the other one has.
-    pub(super) own_filter: u64,
+    /// What the filter lets found a session.
+    pub(super) token: [u32; 4],
     /// What the Landlock ruleset is about: rights to files.
     pub(super) files: u64,
     /// Rights to TCP ports.

@@ -64,29 +64,19 @@ struct Program {
     instructions: *const u64,
 }
 
-/// Filters the system calls of this process, a gate, and of all that it creates.
-pub fn filter(setup: &Setup) -> Result<(), i32> {
-    // SAFETY: the instructions come first, as many as this.
-    unsafe { add_filter(setup.word(0), setup.head().filter) }
-}
-
-/// Adds the filter of a child.
-pub fn filter_child(setup: &Setup) -> Result<(), i32> {
-    let message::Setup { filter, own_filter, .. } = setup.head();
-    // SAFETY: they follow those of the gate.
-    unsafe { add_filter(setup.word(filter), own_filter) }
-}
-
 /// Filters the system calls of this process for good. It must have given up new privileges.
-///
-/// # Safety
-///
-/// There are so many instructions.
-unsafe fn add_filter(instructions: *const u64, length: u64) -> Result<(), i32> {
-    let program = Program { length: length as u16, instructions };
+pub fn filter(setup: &Setup) -> Result<(), i32> {
+    // SAFETY: the instructions come first.
+    let program = Program { length: setup.head().filter as u16, instructions: unsafe { setup.word(0) } };
     let arguments = [SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, (&raw const program) as usize];
-    // SAFETY: as the caller promises; the kernel reads them during the call and writes nothing.
+    // SAFETY: the host put so many instructions there; the kernel reads them during the call and writes nothing.
     unsafe { call(number::SECCOMP, arguments) }.map(drop)
+}
+
+/// Founds a session and a process group, as the filter lets nobody else.
+pub fn found_session(setup: &Setup) -> Result<(), i32> {
+    // SAFETY: the kernel takes no argument.
+    unsafe { call(number::SETSID, setup.head().token.map(|word| word as usize)) }.map(drop)
 }
 
 /// Restricts this process to a Landlock ruleset for good. It must have given up new privileges.
@@ -112,8 +102,7 @@ struct Beneath {
 impl Ruleset {
     /// The ruleset of a room: about files that are each child's own.
     pub fn make(setup: &Setup) -> Result<Ruleset, i32> {
-        let message::Setup { filter, own_filter, files, network, scopes, ports, rules } = setup.head();
-        let filters = filter + own_filter;
+        let message::Setup { filter, token: _, files, network, scopes, ports, rules } = setup.head();
         let handled = [files, network, scopes];
         // SAFETY: struct landlock_ruleset_attr is these numbers, which live during the call. A kernel that knows a shorter one
         // takes it as long as what it does not know is zero.
@@ -122,14 +111,14 @@ impl Ruleset {
         };
         let ruleset = Ruleset { fd: made?, files };
         for port in 0..ports {
-            // SAFETY: the ports follow the filters.
-            ruleset.allow_port(unsafe { *setup.word(filters + port) })?;
+            // SAFETY: the ports follow the filter.
+            ruleset.allow_port(unsafe { *setup.word(filter + port) })?;
         }
         // SAFETY: the paths follow the rights, which follow the ports.
-        let mut path = unsafe { setup.word(filters + ports + rules) }.cast::<u8>();
+        let mut path = unsafe { setup.word(filter + ports + rules) }.cast::<u8>();
         for rule in 0..rules {
             // SAFETY: the rights follow the ports.
-            let access = unsafe { *setup.word(filters + ports + rule) };
+            let access = unsafe { *setup.word(filter + ports + rule) };
             ruleset.allow_path(access, path)?;
             // SAFETY: there are as many strings as rights, each ended by NUL.
             unsafe {

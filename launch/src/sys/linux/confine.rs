@@ -36,6 +36,7 @@ pub(super) use self::guard::Post;
 use self::landlock::Rules;
 pub(super) use self::request::Request;
 pub(super) use self::room::Stay;
+use self::seccomp::Token;
 use super::image::FileNumber;
 use super::process::Started;
 use super::raw::Errno;
@@ -82,11 +83,8 @@ impl Profile {
         let rules = landlock::rules(confinement)?;
         let init = init::program()?;
         let host = pidfd_open(getpid(), PidfdFlags::empty()).map_err(|errno| missing(Need::Init, errno))?;
-        let own_filter = match confinement.tier {
-            Tier::Full => None,
-            Tier::Reduced => Some(seccomp::of_the_group()),
-        };
-        let setup = setup::setup(&seccomp::filter(confinement), own_filter.as_ref(), &rules)?;
+        let token = Token::new().map_err(|errno| missing(Need::Seccomp, errno))?;
+        let setup = setup::setup(&seccomp::filter(confinement, token), token, &rules)?;
         let place = match rules {
             Rules::Own { .. } => Place::Rooms(Inside::build(confinement)?),
             Rules::Shared(ruleset) => Place::Outside {

@@ -5,6 +5,8 @@
 //! every call that was not known when this was written.
 
 use linux_raw_sys::ioctl::{TIOCLINUX, TIOCSTI};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::filter::{Condition, Is, Table};
 use crate::{Confinement, Network, Tier};
@@ -120,22 +122,23 @@ const KIND_OF_SOCKET: u32 = 0xf;
 /// The old name of packet sockets.
 const SOCK_PACKET: i32 = 10;
 
-/// What a child still has to do when it is created, and what it starts must not: without namespaces, its process group is what
-/// it ends with. It is a filter of its own, so that the long one is there before.
-const LEAVES_THE_GROUP: &[libc::c_long] = &[libc::SYS_setpgid, libc::SYS_setsid];
+/// What a candidate shows to the filter in order to found its session, as arguments that the call does not look at. It is of a
+/// profile, made by chance, and in no memory that a child has: so it is the one who can.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Token(pub(super) [u32; 4]);
 
-/// The filter of a child in the reduced tier, beside that of its gate.
-pub(super) fn of_the_group() -> Filter {
-    let table = Table {
-        refused: LEAVES_THE_GROUP.to_vec(),
-        newest: NEWEST,
-        ..Table::default()
-    };
-    Filter(table.compile())
+impl Token {
+    pub(super) fn new() -> Result<Token, Errno> {
+        let mut token = [[0; 4]; 4];
+        for word in &mut token {
+            while retry_on_intr(|| getrandom(word.as_mut_slice(), GetRandomFlags::empty()))? < word.len() {}
+        }
+        Ok(Token(token.map(u32::from_ne_bytes)))
+    }
 }
 
-/// The filter of a confinement.
-pub(super) fn filter(confinement: &Confinement) -> Filter {
+/// The filter of a confinement. It lets pass who shows the token.
+pub(super) fn filter(confinement: &Confinement, token: Token) -> Filter {
     let mut table = Table {
         refused: REFUSED.to_vec(),
         unknown: UNKNOWN.to_vec(),
@@ -158,6 +161,9 @@ pub(super) fn filter(confinement: &Confinement) -> Filter {
     modes(&mut table);
     sockets(confinement, &mut table);
     others(confinement.tier, &mut table);
+    if confinement.tier == Tier::Reduced {
+        groups(token, &mut table);
+    }
     Filter(table.compile())
 }
 
@@ -280,10 +286,23 @@ fn others(tier: Tier, table: &mut Table) {
     }
 }
 
+/// Without namespaces, what a child starts ends with its process group: nobody leaves it.
+fn groups(Token(token): Token, table: &mut Table) {
+    table.refused.push(libc::SYS_setpgid);
+    let is_wrong = |(argument, word): (u32, u32)| vec![(argument, Is::Not(word))];
+    let rules = (0..).zip(token).map(is_wrong).collect();
+    table.refused_if.push((libc::SYS_setsid, rules));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Tier;
+
+    const TOKEN: Token = Token([3, 1 << 31, 0xffff_ffff, 7]);
+
+    fn filter(confinement: &Confinement) -> Filter {
+        super::filter(confinement, TOKEN)
+    }
 
     /// Runs a filter as the kernel does and gives its answer.
     fn run(Filter(program): &Filter, number: libc::c_long, arguments: [u64; 6]) -> u32 {
@@ -356,14 +375,20 @@ mod tests {
 
     #[test]
     #[cfg(target_arch = "x86_64")]
-    fn nobody_leaves_the_group() {
-        for number in 0..=i64::from(NEWEST) {
-            let answer = match LEAVES_THE_GROUP.contains(&number) {
-                true => REFUSED_AS,
-                false => ALLOWED,
-            };
-            assert_eq!(run(&of_the_group(), number, [0; 6]), answer, "{number}");
+    fn in_the_reduced_tier_the_token_alone_founds_a_session() {
+        let reduced = filter(&Confinement::new(Tier::Reduced));
+        let of = |number, [a, b, c, d]: [u64; 4]| run(&reduced, number, [a, b, c, d, 0, 0]);
+        assert_eq!(of(libc::SYS_setpgid, [0; 4]), REFUSED_AS);
+        assert_eq!(of(libc::SYS_setsid, [0; 4]), REFUSED_AS);
+        let token = TOKEN.0.map(u64::from);
+        assert_eq!(of(libc::SYS_setsid, token), ALLOWED);
+        for wrong in 0..4 {
+            let mut token = token;
+            token[wrong] ^= 1 << 31;
+            assert_eq!(of(libc::SYS_setsid, token), REFUSED_AS);
         }
+        let (one, other) = (Token::new().unwrap(), Token::new().unwrap());
+        assert!(one.0.iter().all(|word| !other.0.contains(word)), "{one:?} {other:?}");
     }
 
     #[test]

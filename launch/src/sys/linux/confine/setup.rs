@@ -6,19 +6,18 @@ use rustix::fs::MemfdFlags;
 
 use super::landlock::Rules;
 use super::message::{Plain, Setup};
-use super::seccomp::Filter;
+use super::seccomp::{Filter, Token};
 use super::{memory, missing};
 use crate::{ConfineError, Need};
 
-/// With the filter of the gate, and that which each child adds.
-pub(super) fn setup(filter: &Filter, own_filter: Option<&Filter>, rules: &Rules) -> Result<OwnedFd, ConfineError> {
+pub(super) fn setup(filter: &Filter, Token(token): Token, rules: &Rules) -> Result<OwnedFd, ConfineError> {
     let (ruleset, files, ports) = match rules {
         Rules::Own { ruleset, files, ports } => (Some(ruleset), files.as_slice(), ports.as_slice()),
         Rules::Shared(_) => (None, Default::default(), Default::default()),
     };
     let head = Setup {
         filter: filter.instructions().len() as u64,
-        own_filter: own_filter.map_or(0, |filter| filter.instructions().len() as u64),
+        token,
         files: ruleset.map_or(0, |ruleset| ruleset.files),
         network: ruleset.map_or(0, |ruleset| ruleset.network),
         scopes: ruleset.map_or(0, |ruleset| ruleset.scopes),
@@ -26,7 +25,7 @@ pub(super) fn setup(filter: &Filter, own_filter: Option<&Filter>, rules: &Rules)
         rules: files.len() as u64,
     };
     let mut bytes = head.as_bytes().to_vec();
-    for instruction in [Some(filter), own_filter].into_iter().flatten().flat_map(Filter::instructions) {
+    for instruction in filter.instructions() {
         bytes.extend(instruction.code.to_ne_bytes());
         bytes.extend([instruction.jt, instruction.jf]);
         bytes.extend(instruction.k.to_ne_bytes());
