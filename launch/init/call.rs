@@ -11,6 +11,7 @@ pub mod number {
     pub const CLOSE: usize = 3;
     pub const LSEEK: usize = 8;
     pub const MMAP: usize = 9;
+    pub const MUNMAP: usize = 11;
     pub const RT_SIGPROCMASK: usize = 14;
     pub const GETPID: usize = 39;
     pub const SENDMSG: usize = 46;
@@ -64,6 +65,7 @@ pub mod number {
     pub const SOCKETPAIR: usize = 199;
     pub const SENDMSG: usize = 211;
     pub const RECVMSG: usize = 212;
+    pub const MUNMAP: usize = 215;
     pub const CLONE: usize = 220;
     pub const EXECVE: usize = 221;
     pub const MMAP: usize = 222;
@@ -101,8 +103,11 @@ pub unsafe fn call<const N: usize>(number: usize, arguments: [usize; N]) -> Resu
     let mut next = || given.next().unwrap_or(0);
     let all = [next(), next(), next(), next(), next(), next()];
     // SAFETY: as the caller promises.
-    let answer = unsafe { enter(number, all) };
-    // The kernel answers an error by its negative number, of which there are less than a page.
+    check(unsafe { enter(number, all) })
+}
+
+/// The kernel answers an error by its negative number, of which there are less than a page.
+fn check(answer: isize) -> Result<usize, i32> {
     match answer {
         -4095..=-1 => Err(answer.unsigned_abs() as i32),
         _ => Ok(answer.cast_unsigned()),
@@ -129,6 +134,55 @@ unsafe fn enter(number: usize, [a, b, c, d, e, f]: [usize; 6]) -> isize {
             in("x5") f, options(nostack))
     };
     answer
+}
+
+/// Creates a process that begins in `entry` with `argument`, on a stack that ends at `stack`, as clone(2) with `flags`. With
+/// CLONE_PIDFD its pidfd is written to `pidfd`. Answers its number.
+///
+/// # Safety
+///
+/// `entry` and `argument` are fit for a process with these flags, and nobody else uses the stack, which is aligned to 16.
+#[cfg(target_arch = "x86_64")]
+pub unsafe fn clone<T>(
+    flags: usize,
+    stack: usize,
+    pidfd: &mut i32,
+    entry: extern "C" fn(*mut T) -> !,
+    argument: *mut T,
+) -> Result<usize, i32> {
+    let answer: isize;
+    // SAFETY: as the caller promises. In the new process nothing of this function goes on: it begins on its stack, with the
+    // registers of this one, and does not return.
+    unsafe {
+        asm!("syscall", "test rax, rax", "jnz 2f", "xor ebp, ebp", "mov rdi, r12", "call r13", "ud2", "2:",
+            inlateout("rax") number::CLONE as isize => answer, in("rdi") flags, in("rsi") stack,
+            in("rdx") &raw mut *pidfd, in("r10") 0, in("r8") 0, in("r12") argument, in("r13") entry,
+            lateout("rcx") _, lateout("r11") _, options(nostack))
+    };
+    check(answer)
+}
+
+/// The same.
+///
+/// # Safety
+///
+/// As there.
+#[cfg(target_arch = "aarch64")]
+pub unsafe fn clone<T>(
+    flags: usize,
+    stack: usize,
+    pidfd: &mut i32,
+    entry: extern "C" fn(*mut T) -> !,
+    argument: *mut T,
+) -> Result<usize, i32> {
+    let answer: isize;
+    // SAFETY: as there.
+    unsafe {
+        asm!("svc 0", "cbnz x0, 2f", "mov x29, xzr", "mov x0, x20", "blr x21", "brk 1", "2:",
+            in("x8") number::CLONE, inlateout("x0") flags as isize => answer, in("x1") stack, in("x2") &raw mut *pidfd,
+            in("x3") 0, in("x4") 0, in("x20") argument, in("x21") entry, options(nostack))
+    };
+    check(answer)
 }
 
 pub fn exit() -> ! {

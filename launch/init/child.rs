@@ -3,8 +3,10 @@
 //! Whatever fails ends it, with a report to the host. Its end of the socket is closed by exec: when nothing more comes from
 //! there, the host knows that the program was executed.
 //!
-//! It is a process of one thread with a memory of its own. What it is given lies in two mappings, which are as `message` says.
+//! Until then it runs in the memory of the gate, on what its arena gives it, and changes nothing else there. What it is given is
+//! as `message` says.
 
+use crate::arena::Arena;
 use crate::call::{EMFILE, ENOENT, ESTALE, call, close, common, exit, number, receive, write};
 use crate::gate::{CONTROL, RULESET};
 use crate::message::{CONTROL_GROUP, DIRECTORY, PROGRAM, Plain, Report, Request, Step};
@@ -38,11 +40,26 @@ impl<T> At<T> for Result<T, i32> {
     }
 }
 
-pub fn wait_for_request(setup: &Setup, socket: usize, held: Held) -> ! {
+/// A process to be.
+pub struct Candidate<'a> {
+    pub setup: &'a Setup,
+    pub held: Held,
+    pub arena: *mut Arena,
+    /// The two ends of its socket: its own, and the host's.
+    pub socket: usize,
+    pub of_host: usize,
+}
+
+/// Where it begins.
+pub extern "C" fn begin(candidate: *mut Candidate<'_>) -> ! {
+    // SAFETY: the gate gives it one, and waits until it is told that this process is ready.
+    let Candidate { setup, held, arena, socket, of_host } = unsafe { candidate.read() };
+    // The host's end is to be the host's alone.
+    close(of_host);
     let Err(Failure { step, errno, limit }) = prepare(setup, held).and_then(|ruleset| {
         let ready = Report { step: Step::None as u32, errno: 0, limit: 0 };
         match write(socket, ready.as_bytes()) {
-            Ok(()) => become_child(socket, held, ruleset),
+            Ok(()) => become_child(socket, held, ruleset, arena),
             Err(_) => exit(),
         }
     });
@@ -71,7 +88,12 @@ fn prepare(setup: &Setup, held: Held) -> Result<Option<Ruleset>, Failure> {
 }
 
 /// Receives the request and does what it says.
-fn become_child(socket: usize, held: Held, ruleset: Option<Ruleset>) -> Result<Never, Failure> {
+fn become_child(
+    socket: usize,
+    held: Held,
+    ruleset: Option<Ruleset>,
+    arena: *mut Arena,
+) -> Result<Never, Failure> {
     let mut request = Request::default();
     let (bytes, count, fds) = receive(socket, &mut request).at(Step::Descriptors)?;
     if bytes != size_of::<Request>() {
@@ -84,7 +106,8 @@ fn become_child(socket: usize, held: Held, ruleset: Option<Ruleset>) -> Result<N
     let streams = [next()?, next()?, next()?];
     let mut next_if = |flag| if request.flags & flag == 0 { Ok(None) } else { next().map(Some) };
     let (group, program, directory) = (next_if(CONTROL_GROUP)?, next_if(PROGRAM)?, next_if(DIRECTORY)?);
-    let mut text = Text::receive(socket, &request).at(Step::Descriptors)?;
+    // SAFETY: it is this process's, and was not used.
+    let mut text = unsafe { Text::receive(socket, &request, arena) }.at(Step::Descriptors)?;
 
     if let Some(group) = group {
         // To the kernel, 0 is whoever writes.

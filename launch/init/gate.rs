@@ -13,8 +13,9 @@
 //! ruleset of all. It is also the guard of their process groups: when a child ends, it kills that group, and when the host ends,
 //! of which descriptor 1 is a pidfd, or nobody is to ask it any more, all of them.
 
-use crate::call::{Awaited, EINTR, call, close, common, exit, number, read, send, wait};
-use crate::child::{self, Held};
+use crate::arena::Arena;
+use crate::call::{Awaited, EINTR, call, clone, close, common, exit, number, read, send, wait};
+use crate::child::{self, Candidate, Held};
 use crate::message::{Offer, Plain, Report, Step};
 use crate::restrict::{self, Setup};
 
@@ -31,8 +32,8 @@ pub const CONTROL: usize = 4;
 /// The first descriptor that is not for something else.
 const OWN: usize = 5;
 
-const CLONE_PARENT: usize = 0x8000;
-const CLONE_PIDFD: usize = 0x1000;
+/// CLONE_PARENT, CLONE_PIDFD and CLONE_VM.
+const CANDIDATE: usize = 0x8000 | 0x1000 | 0x100;
 const AF_UNIX: usize = 1;
 const SOCK_STREAM_CLOEXEC: usize = 0x8_0001;
 const EPOLLIN: u32 = 1;
@@ -45,11 +46,15 @@ const PIDFD_SIGNAL_PROCESS_GROUP: usize = 4;
 /// Serves one child after the other. What cannot be done ends it, and then the host makes another room.
 pub fn serve_room() -> ! {
     let setup = take_setup();
-    while let Some(pidfd) = create(&setup, Held::InRoom) {
-        close(pidfd);
+    let Ok(arena) = Arena::new() else { exit() };
+    while create(&setup, Held::InRoom, arena) {
+        // SAFETY: it is the arena; its process closed what it had of this.
+        close(unsafe { (*arena).pidfd });
         if wait(CLEAN, OTHER) == Awaited::Ended || read(CLEAN, &mut [0]) != Ok(1) {
             break;
         }
+        // SAFETY: the room is clean: its process has ended.
+        unsafe { Arena::clear(arena) };
     }
     exit()
 }
@@ -62,42 +67,71 @@ pub fn serve_outside() -> ! {
     // SAFETY: the call takes a number.
     let Ok(events) = (unsafe { call(number::EPOLL_CREATE1, [0]) }) else { exit() };
     let mut last = events;
-    if !watch(events, SOCKET) || !watch(events, OTHER) {
+    if !watch(events, SOCKET, SOCKET) || !watch(events, OTHER, OTHER) {
         exit()
     }
     let mut is_asked = true;
     loop {
-        if is_asked && let Some(pidfd) = create(&setup, Held::Outside) {
-            if !watch(events, pidfd) {
-                break;
+        if is_asked {
+            match create_outside(&setup) {
+                // SAFETY: it is an arena.
+                Some(arena) => {
+                    let pidfd = unsafe { (*arena).pidfd };
+                    last = last.max(pidfd);
+                    if !watch(events, pidfd, arena as usize) {
+                        break;
+                    }
+                }
+                None => {}
             }
-            last = last.max(pidfd);
         }
         is_asked = false;
-        let mut event = Event { events: 0, fd: 0 };
+        let mut event = Event { events: 0, data: 0 };
         // SAFETY: the kernel writes at most one event, to a variable that lives during the call, and takes null for the mask.
         match unsafe { call(number::EPOLL_PWAIT, [events, (&raw mut event) as usize, 1, usize::MAX]) } {
             Ok(1) => {}
             Err(EINTR) => continue,
             _ => break,
         }
-        match event.fd as usize {
+        match event.data as usize {
             SOCKET => match read(SOCKET, &mut [0]) {
                 Ok(1) => is_asked = true,
                 _ => break,
             },
             OTHER => break,
-            child => {
-                kill_group(child);
-                // Closing it is not enough: the candidate has a copy until it executes something.
-                control(events, EPOLL_CTL_DEL, child);
-                close(child);
+            arena => {
+                let arena = arena as *mut Arena;
+                // SAFETY: it is that of a process that has ended.
+                unsafe {
+                    let child = (*arena).pidfd;
+                    kill_group(child);
+                    // Closing it is not enough: a candidate has a copy until it executes something.
+                    control(events, EPOLL_CTL_DEL, child, 0);
+                    close(child);
+                    Arena::free(arena);
+                }
             }
         }
     }
     // The descriptors are the list of children. To the others the signal means nothing.
     (OWN..=last).for_each(kill_group);
     exit()
+}
+
+/// Creates a candidate, and answers its arena.
+fn create_outside(setup: &Setup) -> Option<*mut Arena> {
+    match Arena::new() {
+        Ok(arena) if create(setup, Held::Outside, arena) => Some(arena),
+        Ok(arena) => {
+            // SAFETY: its process has ended, or there is none.
+            unsafe { Arena::free(arena) };
+            None
+        }
+        Err(errno) => {
+            offer(0, failure(Step::Clone, errno), None);
+            None
+        }
+    }
 }
 
 /// What children are held to. Its filter is on from here on, and so they have it, too.
@@ -109,52 +143,55 @@ fn take_setup() -> Setup {
         },
         Err(errno) => failure(Step::FirstProcess, errno),
     };
-    let _ = send(SOCKET, &Offer { pid: 0, report }, None);
+    offer(0, report, None);
     exit()
 }
 
-/// Creates a candidate, and tells the host. Its pidfd, if there is one that leads a process group of its own.
-fn create(setup: &Setup, held: Held) -> Option<usize> {
+/// Creates a candidate, and tells the host. Whether there is one that leads a process group of its own; then its pidfd is in the
+/// arena. If not, it has ended.
+fn create(setup: &Setup, held: Held, arena: *mut Arena) -> bool {
     let mut pair = [0i32; 2];
     // SAFETY: the kernel writes two numbers to the array, which lives during the call.
     let made = unsafe { call(number::SOCKETPAIR, [AF_UNIX, SOCK_STREAM_CLOEXEC, 0, (&raw mut pair) as usize]) };
-    let [of_host, of_child] = pair.map(|fd| fd as usize);
-    let mut pidfd = 0i32;
-    let flags = CLONE_PARENT | CLONE_PIDFD;
-    // SAFETY: the kernel writes a number to the variable, which lives during the call. What it creates has a copy of this
-    // process's memory, stack included, and goes on in it: there is one thread.
-    match made.and_then(|_| unsafe { call(number::CLONE, [flags, 0, (&raw mut pidfd) as usize]) }) {
-        Ok(0) => {
-            close(of_host);
-            child::wait_for_request(setup, of_child, held)
-        }
-        Ok(pid) => {
-            close(of_child);
-            let (pid, pidfd) = (pid as i32, pidfd as usize);
-            let mut report = failure(Step::Clone, EINTR);
-            let is_read = read(of_host, report.as_bytes_mut()) == Ok(size_of::<Report>());
-            if let Err(errno) = send(SOCKET, &Offer { pid, report }, Some([pidfd, of_host])) {
-                // The host can collect it by its number.
-                let _ = send(SOCKET, &Offer { pid, report: failure(Step::Clone, errno) }, None);
-            }
-            close(of_host);
-            match is_read {
-                true => Some(pidfd),
-                // It may not have come as far as to have a group, and then it was in the group of this process.
-                false => {
-                    close(pidfd);
-                    None
-                }
-            }
-        }
+    if let Err(errno) = made {
+        offer(0, failure(Step::Clone, errno), None);
+        return false;
+    }
+    let [of_host, socket] = pair.map(|fd| fd as usize);
+    let mut candidate = Candidate { setup, held, arena, socket, of_host };
+    let mut pidfd = 0;
+    // SAFETY: the candidate has access to the arena, which nobody else uses, to what is read-only, and to the variable until
+    // this process is told that it is ready, or has ended.
+    let created = unsafe {
+        clone(CANDIDATE, Arena::stack(arena), &mut pidfd, child::begin, (&raw mut candidate).cast())
+    };
+    close(socket);
+    let pid = match created {
+        Ok(pid) => pid as i32,
         Err(errno) => {
-            if made.is_ok() {
-                close(of_host);
-                close(of_child);
-            }
-            let _ = send(SOCKET, &Offer { pid: 0, report: failure(Step::Clone, errno) }, None);
-            None
+            close(of_host);
+            offer(0, failure(Step::Clone, errno), None);
+            return false;
         }
+    };
+    let pidfd = pidfd as usize;
+    let mut report = failure(Step::Clone, EINTR);
+    let is_there = read(of_host, report.as_bytes_mut()) == Ok(size_of::<Report>());
+    offer(pid, report, Some([pidfd, of_host]));
+    close(of_host);
+    // SAFETY: it is an arena, of which the candidate does not touch this.
+    unsafe { (*arena).pidfd = pidfd };
+    if !is_there {
+        // It may not have come as far as to have a group, and then it was in the group of this process.
+        close(pidfd);
+    }
+    is_there
+}
+
+fn offer(pid: i32, report: Report, descriptors: Option<[usize; 2]>) {
+    if let Err(errno) = send(SOCKET, &Offer { pid, report }, descriptors) {
+        // The host can collect it by its number.
+        let _ = send(SOCKET, &Offer { pid, report: failure(Step::Clone, errno) }, None);
     }
 }
 
@@ -186,15 +223,15 @@ fn kill_group(child: usize) {
 #[cfg_attr(not(target_arch = "x86_64"), repr(C))]
 struct Event {
     events: u32,
-    fd: u64,
+    data: u64,
 }
 
-fn watch(events: usize, fd: usize) -> bool {
-    control(events, EPOLL_CTL_ADD, fd)
+fn watch(events: usize, fd: usize, data: usize) -> bool {
+    control(events, EPOLL_CTL_ADD, fd, data)
 }
 
-fn control(events: usize, operation: usize, fd: usize) -> bool {
-    let event = Event { events: EPOLLIN, fd: fd as u64 };
+fn control(events: usize, operation: usize, fd: usize, data: usize) -> bool {
+    let event = Event { events: EPOLLIN, data: data as u64 };
     // SAFETY: the kernel reads the struct, which lives during the call.
     unsafe { call(number::EPOLL_CTL, [events, operation, fd, (&raw const event) as usize]) }.is_ok()
 }

@@ -13,6 +13,7 @@
 // There is no library that a loop could be made a call to.
 #![no_builtins]
 
+mod arena;
 mod call;
 mod child;
 mod first;
