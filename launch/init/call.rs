@@ -137,7 +137,8 @@ unsafe fn enter(number: usize, [a, b, c, d, e, f]: [usize; 6]) -> isize {
 }
 
 /// Creates a process that begins in `entry` with `argument`, on a stack that ends at `stack`, as clone(2) with `flags`. With
-/// CLONE_PIDFD its pidfd is written to `pidfd`. Answers its number.
+/// CLONE_PIDFD its pidfd is written to `pidfd`. The token is for the filter, in arguments that these flags leave alone. Answers
+/// the number of the process.
 ///
 /// # Safety
 ///
@@ -145,6 +146,7 @@ unsafe fn enter(number: usize, [a, b, c, d, e, f]: [usize; 6]) -> isize {
 #[cfg(target_arch = "x86_64")]
 pub unsafe fn clone<T>(
     flags: usize,
+    [one, two]: [usize; 2],
     stack: usize,
     pidfd: &mut i32,
     entry: extern "C" fn(*mut T) -> !,
@@ -156,7 +158,7 @@ pub unsafe fn clone<T>(
     unsafe {
         asm!("syscall", "test rax, rax", "jnz 2f", "xor ebp, ebp", "mov rdi, r12", "call r13", "ud2", "2:",
             inlateout("rax") number::CLONE as isize => answer, in("rdi") flags, in("rsi") stack,
-            in("rdx") &raw mut *pidfd, in("r10") 0, in("r8") 0, in("r12") argument, in("r13") entry,
+            in("rdx") &raw mut *pidfd, in("r10") one, in("r8") two, in("r12") argument, in("r13") entry,
             lateout("rcx") _, lateout("r11") _, options(nostack))
     };
     check(answer)
@@ -170,6 +172,7 @@ pub unsafe fn clone<T>(
 #[cfg(target_arch = "aarch64")]
 pub unsafe fn clone<T>(
     flags: usize,
+    [one, two]: [usize; 2],
     stack: usize,
     pidfd: &mut i32,
     entry: extern "C" fn(*mut T) -> !,
@@ -180,7 +183,7 @@ pub unsafe fn clone<T>(
     unsafe {
         asm!("svc 0", "cbnz x0, 2f", "mov x29, xzr", "mov x0, x20", "blr x21", "brk 1", "2:",
             in("x8") number::CLONE, inlateout("x0") flags as isize => answer, in("x1") stack, in("x2") &raw mut *pidfd,
-            in("x3") 0, in("x4") 0, in("x20") argument, in("x21") entry, options(nostack))
+            in("x3") one, in("x4") two, in("x20") argument, in("x21") entry, options(nostack))
     };
     check(answer)
 }
@@ -228,24 +231,13 @@ struct Poll {
     happened: i16,
 }
 
-/// What was waited for.
-#[derive(PartialEq)]
-pub enum Awaited {
-    /// What was asked for has come.
-    Come,
-    /// The other process has ended.
-    Ended,
-}
-
-/// Waits until there is something to read from a descriptor, which for a pidfd is the end of its process; or until the
-/// process of another pidfd has ended.
-pub fn wait(fd: usize, unless_ended: usize) -> Awaited {
-    let of = |fd: usize| Poll { fd: fd as i32, events: POLLIN, happened: 0 };
-    let mut polls = [of(fd), of(unless_ended)];
-    // SAFETY: the kernel writes to the two structs, which live during the call, and takes null for time and mask.
-    while unsafe { call(number::PPOLL, [&raw mut polls as usize, 2]) } == Err(EINTR) {}
-    let [_, other] = &polls;
-    if other.happened == 0 { Awaited::Come } else { Awaited::Ended }
+/// Waits until there is something to read from one of the descriptors at least, and answers from which. Of a pidfd that is the end
+/// of its process, of a socket also that nobody is to write to it any more.
+pub fn wait<const N: usize>(fds: [usize; N]) -> [bool; N] {
+    let mut polls = fds.map(|fd| Poll { fd: fd as i32, events: POLLIN, happened: 0 });
+    // SAFETY: the kernel writes to the structs, which live during the call, and takes null for time and mask.
+    while unsafe { call(number::PPOLL, [(&raw mut polls) as usize, N]) } == Err(EINTR) {}
+    polls.map(|poll| poll.happened != 0)
 }
 
 /// The descriptors that a message brings, at most this many.

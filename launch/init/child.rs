@@ -8,7 +8,7 @@
 
 use crate::arena::Arena;
 use crate::call::{EMFILE, ENOENT, ESTALE, call, close, common, exit, number, receive, write};
-use crate::gate::{CONTROL, RULESET};
+use crate::gate::{CONTROL, RULESET, limit_descriptors};
 use crate::message::{CONTROL_GROUP, DIRECTORY, PROGRAM, Plain, Report, Request, Step};
 use crate::restrict::{self, Ruleset, Setup, restrict};
 use crate::stat::Stat;
@@ -19,8 +19,8 @@ use crate::text::Text;
 pub enum Held {
     /// In a room, whose first process is to know of it.
     InRoom,
-    /// In the host's own namespaces.
-    Outside,
+    /// In the host's own namespaces; with the limit of descriptors that it is to have, if it has another one now.
+    Outside(Option<[u64; 2]>),
 }
 
 /// The step that failed, and what the kernel said.
@@ -59,7 +59,7 @@ pub extern "C" fn begin(candidate: *mut Candidate<'_>) -> ! {
     let Err(Failure { step, errno, limit }) = prepare(setup, held).and_then(|ruleset| {
         let ready = Report { step: Step::None as u32, errno: 0, limit: 0 };
         match write(socket, ready.as_bytes()) {
-            Ok(()) => become_child(socket, held, ruleset, arena),
+            Ok(()) => become_child(setup, held, socket, ruleset, arena),
             Err(_) => exit(),
         }
     });
@@ -72,7 +72,6 @@ enum Never {}
 
 /// Does what is the same for all children. Answers the Landlock ruleset, where that is still to be taken on.
 fn prepare(setup: &Setup, held: Held) -> Result<Option<Ruleset>, Failure> {
-    restrict::found_session(setup).at(Step::Session)?;
     match held {
         Held::InRoom => {
             // SAFETY: the call takes nothing.
@@ -80,7 +79,7 @@ fn prepare(setup: &Setup, held: Held) -> Result<Option<Ruleset>, Failure> {
             write(CONTROL, &(own as i32).to_ne_bytes()).at(Step::FirstProcess)?;
             Ruleset::make(setup).map(Some).at(Step::Landlock)
         }
-        Held::Outside => {
+        Held::Outside(_) => {
             restrict(RULESET).at(Step::Landlock)?;
             Ok(None)
         }
@@ -89,8 +88,9 @@ fn prepare(setup: &Setup, held: Held) -> Result<Option<Ruleset>, Failure> {
 
 /// Receives the request and does what it says.
 fn become_child(
-    socket: usize,
+    setup: &Setup,
     held: Held,
+    socket: usize,
     ruleset: Option<Ruleset>,
     arena: *mut Arena,
 ) -> Result<Never, Failure> {
@@ -113,6 +113,8 @@ fn become_child(
         // To the kernel, 0 is whoever writes.
         write(group, b"0").at(Step::ControlGroup)?;
     }
+    // Not before: as long as it is in the group of the gate, the host can find it there, whatever becomes of the gate.
+    restrict::found_session(setup).at(Step::Session)?;
     for (target, stream) in streams.into_iter().enumerate() {
         // SAFETY: the call takes numbers. What the target was before is not needed any more.
         unsafe { call(number::DUP3, [stream, target, 0]) }.at(Step::Stdio)?;
@@ -142,6 +144,9 @@ fn become_child(
     unsafe { call(common::CLOSE_RANGE, [3, u32::MAX as usize, CLOSE_RANGE_CLOEXEC]) }.at(Step::CloseDescriptors)?;
     if let Some(ruleset) = ruleset {
         restrict(ruleset.fd).at(Step::Landlock)?;
+    }
+    if let Held::Outside(Some(limit)) = held {
+        limit_descriptors(limit).at(Step::Descriptors)?;
     }
     for (limit, numbers) in limits.chunks_exact(3).enumerate() {
         let [resource, bounds @ ..] = numbers else { break };

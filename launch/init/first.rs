@@ -8,7 +8,7 @@
 //! It keeps one capability, CAP_SYS_ADMIN in the user namespace, for `/tmp`. It takes no input but the number. The children
 //! cannot trace it: they have no capability, and their Landlock domain does not hold it.
 
-use crate::call::{Awaited, ECHILD, EINTR, ESRCH, call, close, common, exit, number, read, wait, write};
+use crate::call::{ECHILD, EINTR, ESRCH, call, close, common, exit, number, read, wait, write};
 
 /// Where children come from.
 const CONTROL: usize = 0;
@@ -29,7 +29,8 @@ const TMPFS: *const u8 = c"tmpfs".as_ptr().cast();
 /// Serves one child after the other. Whatever cannot be done ends it, and with it the room.
 pub fn keep_room(tmp: *const u8) -> ! {
     loop {
-        if wait(CONTROL, HOST) == Awaited::Ended {
+        let [_, has_host_ended] = wait([CONTROL, HOST]);
+        if has_host_ended {
             exit()
         }
         let mut child = [0; size_of::<i32>()];
@@ -39,7 +40,8 @@ pub fn keep_room(tmp: *const u8) -> ! {
         // SAFETY: the call takes numbers.
         match unsafe { call(common::PIDFD_OPEN, [i32::from_ne_bytes(child) as usize]) } {
             Ok(pidfd) => {
-                if wait(pidfd, HOST) == Awaited::Ended {
+                let [_, has_host_ended] = wait([pidfd, HOST]);
+                if has_host_ended {
                     exit()
                 }
                 close(pidfd);

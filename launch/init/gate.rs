@@ -6,15 +6,15 @@
 //! system calls it takes on itself, and so they have it, too.
 //!
 //! In a room, it has itself entered the namespaces but that of processes, which what it creates is in. It creates a candidate,
-//! and when the first process says by descriptor 3 that the room is clean again, the next one, until the first process has
-//! ended, of which descriptor 1 is a pidfd.
+//! and when the first process says by descriptor 3 that the room is clean again, the next one, until the host lets go of its
+//! socket, or the first process has ended, of which descriptor 1 is a pidfd.
 //!
 //! Outside of rooms it creates one candidate at once and then one each time that it is asked to; descriptor 3 is the Landlock
 //! ruleset of all. It is also the guard of their process groups: when a child ends, it kills that group, and when the host ends,
 //! of which descriptor 1 is a pidfd, or nobody is to ask it any more, all of them.
 
 use crate::arena::Arena;
-use crate::call::{Awaited, EINTR, call, clone, close, common, exit, number, read, send, wait};
+use crate::call::{EINTR, call, clone, close, common, exit, number, read, send, wait};
 use crate::child::{self, Candidate, Held};
 use crate::message::{Offer, Plain, Report, Step};
 use crate::restrict::{self, Setup};
@@ -43,14 +43,17 @@ const RLIMIT_NOFILE: usize = 7;
 const SIGKILL: usize = 9;
 const PIDFD_SIGNAL_PROCESS_GROUP: usize = 4;
 
-/// Serves one child after the other. What cannot be done ends it, and then the host makes another room.
+/// Serves one child after the other. What cannot be done ends it, a candidate that failed included: then the host makes another
+/// room.
 pub fn serve_room() -> ! {
     let setup = take_setup();
     let Ok(arena) = Arena::new() else { exit() };
     while create(&setup, Held::InRoom, arena) {
         // SAFETY: it is the arena; its process closed what it had of this.
         close(unsafe { (*arena).pidfd });
-        if wait(CLEAN, OTHER) == Awaited::Ended || read(CLEAN, &mut [0]) != Ok(1) {
+        // Whether the room has ended, or nobody wants it any more.
+        let [_, has_ended, is_left] = wait([CLEAN, OTHER, SOCKET]);
+        if has_ended || is_left || read(CLEAN, &mut [0]) != Ok(1) {
             break;
         }
         // SAFETY: the room is clean: its process has ended.
@@ -63,7 +66,7 @@ pub fn serve_room() -> ! {
 /// that there can be no further child now is no reason.
 pub fn serve_outside() -> ! {
     let setup = take_setup();
-    allow_most_descriptors();
+    let limit = allow_most_descriptors();
     // SAFETY: the call takes a number.
     let Ok(events) = (unsafe { call(number::EPOLL_CREATE1, [0]) }) else { exit() };
     let mut last = events;
@@ -73,7 +76,7 @@ pub fn serve_outside() -> ! {
     let mut is_asked = true;
     loop {
         if is_asked {
-            match create_outside(&setup) {
+            match create_outside(&setup, limit) {
                 // SAFETY: it is an arena.
                 Some(arena) => {
                     let pidfd = unsafe { (*arena).pidfd };
@@ -104,7 +107,7 @@ pub fn serve_outside() -> ! {
                 // SAFETY: it is that of a process that has ended.
                 unsafe {
                     let child = (*arena).pidfd;
-                    kill_group(child);
+                    kill(child, PIDFD_SIGNAL_PROCESS_GROUP);
                     // Closing it is not enough: a candidate has a copy until it executes something.
                     control(events, EPOLL_CTL_DEL, child, 0);
                     close(child);
@@ -113,15 +116,18 @@ pub fn serve_outside() -> ! {
             }
         }
     }
-    // The descriptors are the list of children. To the others the signal means nothing.
-    (OWN..=last).for_each(kill_group);
+    // The descriptors are the list of children. To the others the signals mean nothing. What has no group yet is to have none.
+    (OWN..=last).for_each(|child| {
+        kill(child, 0);
+        kill(child, PIDFD_SIGNAL_PROCESS_GROUP);
+    });
     exit()
 }
 
 /// Creates a candidate, and answers its arena.
-fn create_outside(setup: &Setup) -> Option<*mut Arena> {
+fn create_outside(setup: &Setup, limit: Option<[u64; 2]>) -> Option<*mut Arena> {
     match Arena::new() {
-        Ok(arena) if create(setup, Held::Outside, arena) => Some(arena),
+        Ok(arena) if create(setup, Held::Outside(limit), arena) => Some(arena),
         Ok(arena) => {
             // SAFETY: its process has ended, or there is none.
             unsafe { Arena::free(arena) };
@@ -147,8 +153,7 @@ fn take_setup() -> Setup {
     exit()
 }
 
-/// Creates a candidate, and tells the host. Whether there is one that leads a process group of its own; then its pidfd is in the
-/// arena. If not, it has ended.
+/// Creates a candidate, and tells the host. Whether there is one that waits for a request, or has; then its pidfd is in the arena.
 fn create(setup: &Setup, held: Held, arena: *mut Arena) -> bool {
     let mut pair = [0i32; 2];
     // SAFETY: the kernel writes two numbers to the array, which lives during the call.
@@ -160,10 +165,11 @@ fn create(setup: &Setup, held: Held, arena: *mut Arena) -> bool {
     let [of_host, socket] = pair.map(|fd| fd as usize);
     let mut candidate = Candidate { setup, held, arena, socket, of_host };
     let mut pidfd = 0;
+    let token = setup.token();
     // SAFETY: the candidate has access to the arena, which nobody else uses, to what is read-only, and to the variable until
     // this process is told that it is ready, or has ended.
     let created = unsafe {
-        clone(CANDIDATE, Arena::stack(arena), &mut pidfd, child::begin, (&raw mut candidate).cast())
+        clone(CANDIDATE, token, Arena::stack(arena), &mut pidfd, child::begin, (&raw mut candidate).cast())
     };
     close(socket);
     let pid = match created {
@@ -176,22 +182,28 @@ fn create(setup: &Setup, held: Held, arena: *mut Arena) -> bool {
     };
     let pidfd = pidfd as usize;
     let mut report = failure(Step::Clone, EINTR);
-    let is_there = read(of_host, report.as_bytes_mut()) == Ok(size_of::<Report>());
-    offer(pid, report, Some([pidfd, of_host]));
+    let is_told = read(of_host, report.as_bytes_mut()) == Ok(size_of::<Report>());
+    let is_there = offer(pid, report, Some([pidfd, of_host])) && is_told && report.step == Step::None as u32;
     close(of_host);
     // SAFETY: it is an arena, of which the candidate does not touch this.
     unsafe { (*arena).pidfd = pidfd };
     if !is_there {
-        // It may not have come as far as to have a group, and then it was in the group of this process.
+        // It has ended, or does: nobody has the other end of its socket.
+        wait([pidfd]);
         close(pidfd);
     }
     is_there
 }
 
-fn offer(pid: i32, report: Report, descriptors: Option<[usize; 2]>) {
-    if let Err(errno) = send(SOCKET, &Offer { pid, report }, descriptors) {
-        // The host can collect it by its number.
-        let _ = send(SOCKET, &Offer { pid, report: failure(Step::Clone, errno) }, None);
+/// Whether the host was told.
+fn offer(pid: i32, report: Report, descriptors: Option<[usize; 2]>) -> bool {
+    match send(SOCKET, &Offer { pid, report }, descriptors) {
+        Ok(()) => true,
+        Err(errno) => {
+            // The host can collect it by its number.
+            let _ = send(SOCKET, &Offer { pid, report: failure(Step::Clone, errno) }, None);
+            false
+        }
     }
 }
 
@@ -199,23 +211,27 @@ fn failure(step: Step, errno: i32) -> Report {
     Report { step: step as u32, errno, limit: 0 }
 }
 
-/// One descriptor a child: as many as there may be.
-fn allow_most_descriptors() {
-    let mut most = [0u64; 2];
-    // SAFETY: the kernel writes the limit to the variable and reads it from there, which lives during the calls. If it cannot
-    // be raised, it stays.
-    unsafe {
-        if call(number::PRLIMIT64, [0, RLIMIT_NOFILE, 0, (&raw mut most) as usize]).is_ok() {
-            most[0] = most[1];
-            let _ = call(number::PRLIMIT64, [0, RLIMIT_NOFILE, (&raw const most) as usize]);
-        }
-    }
+/// One descriptor a child: as many as there may be. Answers the limit there was.
+fn allow_most_descriptors() -> Option<[u64; 2]> {
+    let mut before = [0; 2];
+    // SAFETY: the kernel writes the limit to the variable, which lives during the call.
+    unsafe { call(number::PRLIMIT64, [0, RLIMIT_NOFILE, 0, (&raw mut before) as usize]) }.ok()?;
+    let [_, most] = before;
+    limit_descriptors([most, most]).ok()?;
+    Some(before)
 }
 
-fn kill_group(child: usize) {
-    // SAFETY: the call takes numbers, and null for the information that the kernel makes itself. A group with nobody left is
-    // what is wanted.
-    let _ = unsafe { call(common::PIDFD_SEND_SIGNAL, [child, SIGKILL, 0, PIDFD_SIGNAL_PROCESS_GROUP]) };
+/// Sets the limit of this process.
+pub fn limit_descriptors(limit: [u64; 2]) -> Result<(), i32> {
+    // SAFETY: the kernel reads the limit, which lives during the call.
+    unsafe { call(number::PRLIMIT64, [0, RLIMIT_NOFILE, (&raw const limit) as usize]) }.map(drop)
+}
+
+/// Kills a child, or the group that it leads.
+fn kill(child: usize, flags: usize) {
+    // SAFETY: the call takes numbers, and null for the information that the kernel makes itself. That nobody is left is what is
+    // wanted.
+    let _ = unsafe { call(common::PIDFD_SEND_SIGNAL, [child, SIGKILL, 0, flags]) };
 }
 
 /// struct epoll_event, which is packed on x86-64 alone.

@@ -40,8 +40,8 @@ unsafe impl Plain for Offer {}
 pub(super) struct Setup {
     /// How many instructions the filter has.
     pub(super) filter: u64,
-    /// What the filter lets found a session.
-    pub(super) token: [u32; 4],
+    /// What the filter lets pass: see `Token` of the host's `seccomp`.
+    pub(super) token: [u32; 2],
     /// What the Landlock ruleset is about: rights to files.
     pub(super) files: u64,
     /// Rights to TCP ports.

@@ -46,6 +46,11 @@ impl Setup {
         unsafe { *self.base }
     }
 
+    /// What the filter lets pass.
+    pub fn token(&self) -> [usize; 2] {
+        self.head().token.map(|word| word as usize)
+    }
+
     /// The 8 bytes at a place behind the head.
     ///
     /// # Safety
@@ -76,7 +81,7 @@ pub fn filter(setup: &Setup) -> Result<(), i32> {
 /// Founds a session and a process group, as the filter lets nobody else.
 pub fn found_session(setup: &Setup) -> Result<(), i32> {
     // SAFETY: the kernel takes no argument.
-    unsafe { call(number::SETSID, setup.head().token.map(|word| word as usize)) }.map(drop)
+    unsafe { call(number::SETSID, setup.token()) }.map(drop)
 }
 
 /// Restricts this process to a Landlock ruleset for good. It must have given up new privileges.

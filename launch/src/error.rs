@@ -6,7 +6,8 @@ use std::io;
 
 use crate::Resource;
 
-/// The step of a spawn that failed, in the order in which they are taken.
+/// The step of a spawn that failed. Without confinement they are taken in this order; a confined child takes on what it is
+/// held to as early as it can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {

@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
-pub(super) use self::gate::abandon_offers;
+pub(super) use self::gate::Ends;
 pub(super) use self::guard::Post;
 use self::landlock::Rules;
 pub(super) use self::request::Request;

@@ -5,13 +5,13 @@
 //! for an idle thread.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 
-use super::confine::abandon_offers;
+use super::confine::Ends;
 use super::kill;
 use super::raw::{self, Errno, SignalSet};
 use super::sigmask::BlockedSignals;
@@ -24,22 +24,33 @@ struct Reaper {
 }
 
 /// A process that is about to end.
-struct Dying {
-    pidfd: OwnedFd,
-    /// Of a gate: where it told of processes that nobody else knows of.
-    socket: Option<OwnedFd>,
+enum Dying {
+    Process(OwnedFd),
+    Gate(Ends),
 }
 
 impl Dying {
-    /// Whether it has ended, and is collected.
+    fn pidfd(&self) -> BorrowedFd<'_> {
+        match self {
+            Dying::Process(pidfd) => pidfd.as_fd(),
+            Dying::Gate(gate) => gate.pidfd(),
+        }
+    }
+
+    /// Whether it has ended. A process is collected then.
     fn has_ended(&self) -> bool {
-        wait::look(self.pidfd.as_fd(), Collect::Yes, 0) != Ok(Look::Running)
+        let collect = match self {
+            Dying::Process(_) => Collect::Yes,
+            Dying::Gate(_) => Collect::No,
+        };
+        wait::look(self.pidfd(), collect, 0) != Ok(Look::Running)
     }
 
     /// It has ended.
     fn bury(self) {
-        if let Some(socket) = &self.socket {
-            abandon_offers(socket.as_fd());
+        match self {
+            Dying::Process(_) => {}
+            Dying::Gate(gate) => gate.collect(),
         }
     }
 }
@@ -53,15 +64,12 @@ pub(super) fn start() -> raw::Result<()> {
 
 /// Collects a process that is about to end, now or when it does.
 pub(super) fn adopt(pidfd: OwnedFd) {
-    see_to(Dying { pidfd, socket: None });
+    see_to(Dying::Process(pidfd));
 }
 
-/// Collects a gate that is about to end, and what it told of by the socket to nobody.
-pub(super) fn adopt_gate(pidfd: OwnedFd, socket: OwnedFd) {
-    see_to(Dying {
-        pidfd,
-        socket: Some(socket),
-    });
+/// Collects a gate that is about to end, and what it created for nobody.
+pub(super) fn adopt_gate(gate: Ends) {
+    see_to(Dying::Gate(gate));
 }
 
 fn see_to(process: Dying) {
@@ -70,13 +78,13 @@ fn see_to(process: Dying) {
     }
     // Every child was spawned after `start`.
     let Ok(reaper) = get() else { return };
-    let key = process.pidfd.as_raw_fd() as u64;
+    let key = process.pidfd().as_raw_fd() as u64;
     let mut dying = lock(&reaper.dying);
     // Edge-triggered: of a process that has ended but is held by a debugger, the kernel says once that it has ended and once
     // more when it can be collected. A process that has ended already is an edge, too.
     let added = epoll::add(
         &reaper.epoll,
-        &process.pidfd,
+        process.pidfd(),
         epoll::EventData::new_u64(key),
         epoll::EventFlags::IN | epoll::EventFlags::ET,
     );
@@ -87,7 +95,9 @@ fn see_to(process: Dying) {
         // Out of memory, or of the user's epoll watches: a thread that waits for this one.
         Err(errno) => {
             let waiter = std::thread::Builder::new().spawn(move || {
-                wait::collect(process.pidfd.as_fd());
+                while !process.has_ended() {
+                    wait::wait_for_end(process.pidfd());
+                }
                 process.bury();
             });
             if let Err(error) = waiter {

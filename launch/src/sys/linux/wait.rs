@@ -51,6 +51,12 @@ pub(super) fn is_uncollected(pidfd: BorrowedFd<'_>) -> bool {
     .is_ok()
 }
 
+/// Waits for a process that is about to end, and leaves it as it is.
+pub(super) fn wait_for_end(pidfd: BorrowedFd<'_>) {
+    let kept = libc::WEXITED | libc::__WALL | libc::WNOWAIT;
+    while let Err(Errno(libc::EINTR)) = raw::wait_pidfd(pidfd.as_raw_fd(), kept) {}
+}
+
 /// Waits for a process that is about to end and collects it.
 pub(super) fn collect(pidfd: BorrowedFd<'_>) {
     while let Err(Errno(libc::EINTR)) = raw::wait_pidfd(pidfd.as_raw_fd(), libc::WEXITED | libc::__WALL) {}
@@ -60,6 +66,17 @@ pub(super) fn collect(pidfd: BorrowedFd<'_>) {
 /// a wait that asks for such children (`__WALL`) collects it, and its number is its own until then.
 pub(super) fn collect_unexecuted(pid: libc::pid_t) {
     while raw::wait_pid(pid, libc::__WALL) == Err(Errno(libc::EINTR)) {}
+}
+
+/// Waits for a child that is about to end, and is known by its number alone. Nobody but this process collects it; in a host that
+/// waits for whatever ends, somebody else may, and then there is nothing to wait for.
+pub(super) fn collect_by_number(pid: libc::pid_t) {
+    while raw::wait_pid(pid, libc::__WALL) == Err(Errno(libc::EINTR)) {}
+}
+
+/// Waits for all children in a process group, which are about to end, and collects them.
+pub(super) fn collect_group(group: libc::pid_t) {
+    while let Ok(()) | Err(Errno(libc::EINTR)) = raw::wait_pid(-group, libc::__WALL) {}
 }
 
 /// What the kernel keeps of a process that was collected, for those who hold a pidfd of it.

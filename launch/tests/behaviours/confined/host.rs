@@ -49,6 +49,14 @@ fn state() -> (BTreeSet<String>, Vec<String>) {
     (lines, namespaces)
 }
 
+/// Whether the reaper has its name.
+fn has_reaper() -> bool {
+    let mut threads = fs::read_dir("/proc/self/task").unwrap();
+    threads.any(|thread| fs::read_to_string(thread.unwrap().path().join("comm")).is_ok_and(|name| name == REAPER))
+}
+
+const REAPER: &str = "childproof-reap\n";
+
 fn dumpable() -> i32 {
     // SAFETY: the call takes numbers.
     unsafe { libc::prctl(libc::PR_GET_DUMPABLE) }
@@ -60,6 +68,7 @@ fn its_threads_and_namespaces_are_as_they_were_and_it_is_dumpable_at_every_momen
         name!(its_threads_and_namespaces_are_as_they_were_and_it_is_dumpable_at_every_moment),
         || {
             block_on(async { shell("exit").wait().await.unwrap() });
+            until(has_reaper);
             assert_eq!(dumpable(), 1);
             let before = state();
             assert!(before.0.contains("NoNewPrivs:\t0"), "{before:?}");

@@ -148,11 +148,7 @@ fn a_step_that_is_refused_is_an_error_and_no_child() {
             let cases: [(libc::c_long, &[Stage], &[Stage]); 5] = [
                 (libc::SYS_landlock_restrict_self, &[Stage::Landlock], &[Stage::Landlock]),
                 (libc::SYS_seccomp, &[Stage::Seccomp], &[Stage::Seccomp]),
-                (
-                    libc::SYS_capset,
-                    &[Stage::Privileges, Stage::FirstProcess],
-                    &[Stage::Privileges, Stage::FirstProcess],
-                ),
+                (libc::SYS_capset, &[Stage::Privileges], &[Stage::Privileges]),
                 (libc::SYS_mount, &[Stage::OwnFiles], &[]),
                 (libc::SYS_setns, &[Stage::Namespaces], &[]),
             ];

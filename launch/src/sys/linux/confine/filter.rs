@@ -62,15 +62,14 @@ impl Table {
     /// halves. Equal answers stand there once, at the end.
     pub(super) fn compile(&self) -> Vec<sock_filter> {
         let spans = self.spans();
-        let mut answers: Vec<Vec<sock_filter>> = Vec::new();
-        let mut places = Vec::new();
+        let mut answers: Vec<&Vec<sock_filter>> = Vec::new();
         for (_, what) in &spans {
-            let place = answers.iter().position(|answer| same(answer, what));
-            places.push(place.unwrap_or_else(|| {
-                answers.push(what.clone());
-                answers.len() - 1
-            }));
+            if !answers.iter().any(|answer| same(answer, what)) {
+                answers.push(what);
+            }
         }
+        // The longest one is last: jumps go to where it begins.
+        answers.sort_by_key(|answer| answer.len());
         let tree = spans.len() - 1;
         let starts: Vec<usize> = answers
             .iter()
@@ -80,10 +79,13 @@ impl Table {
             .collect();
         let leaves: Vec<Leaf> = spans
             .iter()
-            .zip(places)
-            .map(|((first, _), place)| Leaf {
-                first: *first,
-                start: starts.get(place).copied().unwrap_or_default(),
+            .map(|(first, what)| {
+                let place = answers.iter().position(|answer| same(answer, what));
+                let start = place.and_then(|place| starts.get(place));
+                Leaf {
+                    first: *first,
+                    start: start.copied().unwrap_or_default(),
+                }
             })
             .collect();
         let mut program = vec![
@@ -93,7 +95,7 @@ impl Table {
             load(NUMBER),
         ];
         search(&leaves, 0, &mut program);
-        program.extend(answers.into_iter().flatten());
+        program.extend(answers.into_iter().flatten().copied());
         program
     }
 

@@ -7,10 +7,11 @@ use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno as SystemErrno;
 use rustix::mount::{MountFlags, MoveMountFlags, mount, mount_bind, move_mount};
 
-use super::super::raw::{self, Errno};
-use super::super::steps::default_signals;
+use super::super::raw;
+use super::super::steps::{At, Failure, default_signals};
 use super::build::clone_tree;
 use super::{Inside, Profile, kernel};
+use crate::Stage;
 
 /// What it is to be, and its descriptors, in the order in which the program has them.
 pub(super) enum Role<'a> {
@@ -27,7 +28,7 @@ pub(super) enum Role<'a> {
 const OUT_OF_THE_WAY: RawFd = 8;
 
 /// Becomes it. Returns only if that fails. In a process before exec: nothing here allocates.
-pub(super) fn execute(profile: &Profile, role: &Role<'_>) -> Errno {
+pub(super) fn execute(profile: &Profile, role: &Role<'_>) -> Failure {
     let null = std::ptr::null::<c_char>();
     let name = c"childproof".as_ptr();
     let arguments = match role {
@@ -36,41 +37,44 @@ pub(super) fn execute(profile: &Profile, role: &Role<'_>) -> Errno {
         Role::Outside(_) => [name, c"outside".as_ptr(), null, null],
     };
     match prepare(profile, role) {
-        // SAFETY: both arrays end with null, and hold strings that live until this process has left the memory.
-        Ok(program) => unsafe { raw::execute_fd(program, arguments.as_ptr(), [null].as_ptr()) },
-        Err(errno) => errno,
+        Ok(program) => Failure {
+            stage: Stage::FirstProcess,
+            // SAFETY: both arrays end with null, and hold strings that live until this process has left the memory.
+            errno: unsafe { raw::execute_fd(program, arguments.as_ptr(), [null].as_ptr()) },
+        },
+        Err(failure) => failure,
     }
 }
 
-fn prepare(profile: &Profile, role: &Role<'_>) -> raw::Result<RawFd> {
+fn prepare(profile: &Profile, role: &Role<'_>) -> Result<RawFd, Failure> {
     // It may share the host's table until here.
-    raw::unshare_descriptors()?;
-    kernel::set_no_new_privileges()?;
-    let program = raw::duplicate_above(profile.init.as_raw_fd(), OUT_OF_THE_WAY)?;
+    raw::unshare_descriptors().at(Stage::FirstProcess)?;
+    kernel::set_no_new_privileges().at(Stage::Privileges)?;
+    let program = raw::duplicate_above(profile.init.as_raw_fd(), OUT_OF_THE_WAY).at(Stage::FirstProcess)?;
     match role {
         Role::Room(descriptors, _) => {
             // What the kernel does by itself then is to collect the orphans of the tree. All signals stay blocked.
-            raw::ignore_signal(libc::SIGCHLD)?;
-            kernel::keep_mount_capability()?;
-            place(descriptors)?;
+            raw::ignore_signal(libc::SIGCHLD).at(Stage::FirstProcess)?;
+            kernel::keep_mount_capability().at(Stage::Privileges)?;
+            place(descriptors).at(Stage::FirstProcess)?;
         }
         Role::Gate(descriptors) => {
             prepare_gate()?;
-            place(descriptors)?;
+            place(descriptors).at(Stage::FirstProcess)?;
         }
         Role::Outside(descriptors) => {
             prepare_gate()?;
-            place(descriptors)?;
+            place(descriptors).at(Stage::FirstProcess)?;
         }
     }
     Ok(program)
 }
 
 /// What its children begin with: no capabilities, no signals of the host's terminal, and the defaults for all signals.
-fn prepare_gate() -> raw::Result<()> {
-    raw::setsid()?;
-    default_signals()?;
-    kernel::drop_capabilities()
+fn prepare_gate() -> Result<(), Failure> {
+    raw::setsid().at(Stage::FirstProcess)?;
+    default_signals().at(Stage::Signals)?;
+    kernel::drop_capabilities().at(Stage::Privileges)
 }
 
 /// Gives the descriptors the numbers from 0 on, and has exec close all others.

@@ -13,7 +13,7 @@ use rustix::net::{
 };
 
 use super::super::process::end;
-use super::super::raw::Errno;
+use super::super::raw::{self, Errno};
 use super::super::steps::{At, Failure};
 use super::super::{reaper, wait};
 use super::message::{Offer as Message, Plain, Report};
@@ -22,9 +22,14 @@ use crate::Stage;
 
 /// A gate. Dropping it lets it end, and sees to the collection of it and what it created.
 #[derive(Debug)]
-pub(super) struct Gate {
-    pidfd: ManuallyDrop<OwnedFd>,
-    socket: ManuallyDrop<OwnedFd>,
+pub(super) struct Gate(ManuallyDrop<Ends>);
+
+/// What the host has of a gate.
+#[derive(Debug)]
+pub(in super::super) struct Ends {
+    pid: libc::pid_t,
+    pidfd: OwnedFd,
+    socket: OwnedFd,
 }
 
 /// What a gate has to offer.
@@ -47,7 +52,10 @@ pub(super) struct Candidate {
 /// What becomes of a candidate that was given a request.
 pub(super) enum Outcome {
     /// It has executed its program, or ended without a word, which its status tells.
-    Started { pid: libc::pid_t, pidfd: OwnedFd },
+    Started {
+        pid: libc::pid_t,
+        pidfd: OwnedFd,
+    },
     Failed(Failure),
     /// It had ended before.
     Gone,
@@ -59,24 +67,21 @@ pub(super) fn sockets() -> Result<(OwnedFd, OwnedFd), SystemErrno> {
 }
 
 impl Gate {
-    pub(super) fn new(pidfd: OwnedFd, socket: OwnedFd) -> Gate {
-        Gate {
-            pidfd: ManuallyDrop::new(pidfd),
-            socket: ManuallyDrop::new(socket),
-        }
+    pub(super) fn new(pid: libc::pid_t, pidfd: OwnedFd, socket: OwnedFd) -> Gate {
+        Gate(ManuallyDrop::new(Ends { pid, pidfd, socket }))
     }
 
     /// Asks for one more candidate. A gate that has ended does not hear it, which its offer tells.
     pub(super) fn ask(&self) {
-        let _ = retry_on_intr(|| send(&*self.socket, &[0], SendFlags::NOSIGNAL));
+        let _ = retry_on_intr(|| send(&self.0.socket, &[0], SendFlags::NOSIGNAL));
     }
 
     /// What it offers, within this time, or whenever.
     pub(super) fn offer(&self, time: Option<&Timespec>) -> Offer {
         // The socket does not tell that the gate has ended: a copy of the host, or a candidate, may have the other end, too.
         let mut awaited = [
-            PollFd::new(&*self.socket, PollFlags::IN),
-            PollFd::new(&*self.pidfd, PollFlags::IN),
+            PollFd::new(&self.0.socket, PollFlags::IN),
+            PollFd::new(&self.0.pidfd, PollFlags::IN),
         ];
         match retry_on_intr(|| poll(&mut awaited, time)) {
             Ok(0) => Offer::NotYet,
@@ -84,7 +89,7 @@ impl Gate {
                 stage: Stage::FirstProcess,
                 errno: errno.into(),
             }),
-            Ok(_) => match receive(self.socket.as_fd()) {
+            Ok(_) => match receive(self.0.socket.as_fd()) {
                 Received::Candidate(candidate, report) => match failure(report, None) {
                     None => Offer::Candidate(candidate),
                     Some(failure) => {
@@ -103,23 +108,41 @@ impl Gate {
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        // A gate in a room ends with the first process, another one when it is asked nothing any more, which copies of the
-        // socket do not change.
-        let _ = shutdown(&*self.socket, Shutdown::Write);
-        // SAFETY: nothing uses the fields after this: the value is being dropped.
-        let (pidfd, socket) = unsafe { (ManuallyDrop::take(&mut self.pidfd), ManuallyDrop::take(&mut self.socket)) };
-        reaper::adopt_gate(pidfd, socket);
+        // It ends when it is to hear nothing any more, which copies of the socket do not change.
+        let _ = shutdown(&self.0.socket, Shutdown::Write);
+        // Now, too: a room does not end before its last process was collected.
+        self.0.abandon_offers();
+        // SAFETY: nothing uses the field after this: the value is being dropped.
+        reaper::adopt_gate(unsafe { ManuallyDrop::take(&mut self.0) });
     }
 }
 
-/// Collects all candidates that a gate that has ended had offered to nobody.
-pub(in super::super) fn abandon_offers(socket: BorrowedFd<'_>) {
-    loop {
-        match receive(socket) {
-            Received::Candidate(candidate, _) => candidate.abandon(),
-            Received::Failure(_) => {}
-            Received::Nothing => return,
+impl Ends {
+    pub(in super::super) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Ends and collects the candidates that were offered and not taken.
+    fn abandon_offers(&self) {
+        loop {
+            match receive(self.socket.as_fd()) {
+                Received::Candidate(candidate, _) => candidate.abandon(),
+                Received::Failure(_) => {}
+                Received::Nothing => return,
+            }
         }
+    }
+
+    /// Collects the gate, which has ended, and its candidates: a gate that was killed may not have told of all. They are in its
+    /// process group, of which it holds the number until it is collected.
+    pub(in super::super) fn collect(self) {
+        self.abandon_offers();
+        if wait::is_uncollected(self.pidfd()) {
+            let _ = raw::signal_group(self.pid, libc::SIGKILL);
+            wait::collect_group(self.pid);
+        }
+        // It may not have come as far as to have a group.
+        wait::collect(self.pidfd());
     }
 }
 
@@ -134,9 +157,18 @@ fn receive(socket: BorrowedFd<'_>) -> Received {
     let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(2))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-    let received = retry_on_intr(|| {
-        recvmsg(socket, &mut [IoSliceMut::new(message.as_bytes_mut())], &mut control, flags)
-    });
+    let received = loop {
+        match recvmsg(
+            socket,
+            &mut [IoSliceMut::new(message.as_bytes_mut())],
+            &mut control,
+            flags,
+        ) {
+            // That a gate ended without reading all is told once, and before what it said.
+            Err(SystemErrno::INTR | SystemErrno::CONNRESET) => {}
+            received => break received,
+        }
+    };
     if received.map(|received| received.bytes) != Ok(size_of::<Message>()) {
         return Received::Nothing;
     }
@@ -156,8 +188,9 @@ fn receive(socket: BorrowedFd<'_>) -> Received {
                     None => Received::Nothing,
                 };
             }
-            // The table of descriptors is full. What waits at the other end of a socket that is closed now ends.
-            wait::collect_unexecuted(pid);
+            // The table of descriptors is full, or was that of the gate's user. What waits at the other end of a socket that is
+            // closed now ends.
+            wait::collect_by_number(pid);
             Received::Failure(Failure {
                 stage: Stage::Clone,
                 errno: match failure(report, None) {
@@ -172,9 +205,10 @@ fn receive(socket: BorrowedFd<'_>) -> Received {
 impl Candidate {
     /// Has it do what the request says.
     pub(super) fn start(self, request: &Request<'_>) -> Outcome {
-        match self.send(request) {
+        let was_there = match self.send(request) {
+            Ok(()) => true,
             // It may have said why it ended.
-            Ok(()) | Err(SystemErrno::PIPE | SystemErrno::CONNRESET) => {}
+            Err(SystemErrno::PIPE | SystemErrno::CONNRESET) => false,
             Err(errno) => {
                 self.abandon();
                 return Outcome::Failed(Failure {
@@ -182,21 +216,21 @@ impl Candidate {
                     errno: errno.into(),
                 });
             }
-        }
+        };
         let mut report = Report::default();
         // Its end is closed by exec, and by its own end.
         let told = retry_on_intr(|| recv(&self.socket, report.as_bytes_mut(), RecvFlags::WAITALL));
         match told.map(|(_, bytes)| bytes) {
-            Ok(0) => Outcome::Started {
+            Ok(0) if was_there => Outcome::Started {
                 pid: self.pid,
                 pidfd: self.pidfd,
             },
-            Ok(_) => {
+            Ok(1..) => {
                 self.abandon();
                 request.failure(report).map_or(Outcome::Gone, Outcome::Failed)
             }
-            // The kernel tells that not all of what was sent was read.
-            Err(_) => {
+            // It had closed its end, or the kernel tells that not all of what was sent was read.
+            Ok(0) | Err(_) => {
                 self.abandon();
                 Outcome::Gone
             }
@@ -216,7 +250,8 @@ impl Candidate {
         control.push(SendAncillaryMessage::ScmRights(descriptors));
         let mut rest = request.bytes();
         while !rest.is_empty() {
-            let sent = retry_on_intr(|| sendmsg(&self.socket, &[IoSlice::new(rest)], &mut control, SendFlags::NOSIGNAL))?;
+            let sent =
+                retry_on_intr(|| sendmsg(&self.socket, &[IoSlice::new(rest)], &mut control, SendFlags::NOSIGNAL))?;
             control.clear();
             rest = rest.get(sent..).unwrap_or_default();
         }

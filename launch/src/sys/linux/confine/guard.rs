@@ -140,7 +140,7 @@ impl Drop for Post {
 struct Start<'a> {
     profile: &'a Profile,
     descriptors: [RawFd; 4],
-    errno: Option<Errno>,
+    failure: Option<Failure>,
 }
 
 fn start(profile: &Profile, ruleset: &OwnedFd) -> Result<Gate, Failure> {
@@ -150,25 +150,25 @@ fn start(profile: &Profile, ruleset: &OwnedFd) -> Result<Gate, Failure> {
     let mut start = Start {
         profile,
         descriptors: [&of_gate, &profile.host, &profile.setup, ruleset].map(AsRawFd::as_raw_fd),
-        errno: None,
+        failure: None,
     };
     let mut pidfd = -1;
     let shared = (&raw mut start).cast::<c_void>();
     // SAFETY: the process has access to `start` alone, and all signals are blocked.
     let started = unsafe { raw::clone(guard, stack.top(), libc::CLONE_PIDFD, shared, &raw mut pidfd) };
     drop(blocked);
-    started.at(Stage::FirstProcess)?;
+    let started = started.at(Stage::FirstProcess)?;
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
-    let gate = Gate::new(unsafe { OwnedFd::from_raw_fd(pidfd) }, socket);
-    match start.errno {
+    let gate = Gate::new(started, unsafe { OwnedFd::from_raw_fd(pidfd) }, socket);
+    match start.failure {
         None => Ok(gate),
-        Some(errno) => Err(errno).at(Stage::FirstProcess),
+        Some(failure) => Err(failure),
     }
 }
 
 extern "C" fn guard(start: *mut c_void) -> c_int {
     // SAFETY: the host passes a pointer to a `Start` that it does not touch until this process has left its memory.
     let start = unsafe { &mut *start.cast::<Start<'_>>() };
-    start.errno = Some(first::execute(start.profile, &Role::Outside(start.descriptors)));
+    start.failure = Some(first::execute(start.profile, &Role::Outside(start.descriptors)));
     raw::exit(127)
 }

@@ -111,11 +111,9 @@ pub(super) fn rules(confinement: &Confinement) -> Result<Rules, ConfineError> {
             ruleset,
             ports,
         }),
-        Tier::Reduced => {
-            make(&ruleset, &outside(confinement)?, &ports)
-                .map(Rules::Shared)
-                .map_err(|errno| missing(Need::Landlock, errno))
-        }
+        Tier::Reduced => make(&ruleset, &outside(confinement)?, &ports)
+            .map(Rules::Shared)
+            .map_err(|errno| missing(Need::Landlock, errno)),
     }
 }
 
@@ -151,7 +149,12 @@ fn inside(confinement: &Confinement) -> Result<Vec<(CString, u32)>, ConfineError
         (c"/dev".to_owned(), OF_DEVICES),
         (c"/tmp".to_owned(), TO_WRITE),
     ];
-    for directory in confinement.directories.iter().filter(|directory| directory.writable) {
+    let writable = || confinement.directories.iter().filter(|directory| directory.writable);
+    for directory in writable() {
+        // What lies below another one has its rights. Its path would be what the guest makes of it.
+        if writable().any(|other| other.target != directory.target && directory.target.starts_with(&other.target)) {
+            continue;
+        }
         let path = CString::new(directory.target.as_os_str().as_encoded_bytes())
             .map_err(|_| unusable(&directory.target, SystemErrno::INVAL))?;
         files.push((path, TO_WRITE));

@@ -126,7 +126,11 @@ impl Rooms {
             }
         };
         // One more is made while the first is cleaned, so that they can take turns.
-        let oldest = if found.is_none() && not_yet.len() > 1 { not_yet.pop() } else { None };
+        let oldest = if found.is_none() && not_yet.len() > 1 {
+            not_yet.pop()
+        } else {
+            None
+        };
         not_yet.into_iter().rev().for_each(|room| self.keep(room));
         let Some(room) = oldest else { return found };
         match room.gate.offer(Some(&PATIENCE)) {
@@ -224,9 +228,9 @@ fn make(profile: &Profile, inside: &Inside) -> Result<Room, Failure> {
     // SAFETY: the maker has access to `making` alone, and all signals are blocked.
     let maker = unsafe { raw::clone(maker, outer.top(), flags, shared, &raw mut pidfd) };
     drop(blocked);
-    maker.at(Stage::FirstProcess)?;
+    let maker = maker.at(Stage::FirstProcess)?;
     // SAFETY: the kernel made the descriptor for this call, and nothing else owns it.
-    let gate = Gate::new(unsafe { OwnedFd::from_raw_fd(pidfd) }, socket);
+    let gate = Gate::new(maker, unsafe { OwnedFd::from_raw_fd(pidfd) }, socket);
     // SAFETY: the kernel made the descriptor for this call, in the table that the maker shares, and nothing else owns it.
     let first = (making.first >= 0).then(|| unsafe { OwnedFd::from_raw_fd(making.first) });
     match (making.failure, first) {
@@ -251,10 +255,7 @@ extern "C" fn maker(making: *mut c_void) -> c_int {
             let ((_, number), (clean, _)) = (making.control, making.clean);
             let setup = making.profile.setup.as_raw_fd();
             let role = Role::Gate([making.socket, making.first, setup, clean, number]);
-            Failure {
-                stage: Stage::FirstProcess,
-                errno: first::execute(making.profile, &role),
-            }
+            first::execute(making.profile, &role)
         }
         Err(failure) => failure,
     });
@@ -299,10 +300,7 @@ extern "C" fn first_process(making: *mut c_void) -> c_int {
             let ((number, _), (_, clean)) = (making.control, making.clean);
             let host = making.profile.host.as_raw_fd();
             let role = Role::Room([number, host, clean], &making.inside.tmp_options);
-            Failure {
-                stage: Stage::FirstProcess,
-                errno: first::execute(making.profile, &role),
-            }
+            first::execute(making.profile, &role)
         }
         Err(failure) => failure,
     });
