@@ -47,7 +47,10 @@ pub(super) struct Candidate {
 /// What becomes of a candidate that was given a request.
 pub(super) enum Outcome {
     /// It has executed its program, or ended without a word, which its status tells.
-    Started { pid: libc::pid_t, pidfd: OwnedFd },
+    Started {
+        pid: libc::pid_t,
+        pidfd: OwnedFd,
+    },
     Failed(Failure),
     /// It had ended before.
     Gone,
@@ -85,6 +88,11 @@ impl Gate {
                 errno: errno.into(),
             }),
             Ok(_) => match receive(self.socket.as_fd()) {
+                // Nobody would watch over what it becomes.
+                Received::Candidate(candidate, _) if !awaited[1].revents().is_empty() => {
+                    candidate.abandon();
+                    Offer::Gone
+                }
                 Received::Candidate(candidate, report) => match failure(report, None) {
                     None => Offer::Candidate(candidate),
                     Some(failure) => {
@@ -107,7 +115,12 @@ impl Drop for Gate {
         // socket do not change.
         let _ = shutdown(&*self.socket, Shutdown::Write);
         // SAFETY: nothing uses the fields after this: the value is being dropped.
-        let (pidfd, socket) = unsafe { (ManuallyDrop::take(&mut self.pidfd), ManuallyDrop::take(&mut self.socket)) };
+        let (pidfd, socket) = unsafe {
+            (
+                ManuallyDrop::take(&mut self.pidfd),
+                ManuallyDrop::take(&mut self.socket),
+            )
+        };
         reaper::adopt_gate(pidfd, socket);
     }
 }
@@ -135,7 +148,12 @@ fn receive(socket: BorrowedFd<'_>) -> Received {
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
     let received = retry_on_intr(|| {
-        recvmsg(socket, &mut [IoSliceMut::new(message.as_bytes_mut())], &mut control, flags)
+        recvmsg(
+            socket,
+            &mut [IoSliceMut::new(message.as_bytes_mut())],
+            &mut control,
+            flags,
+        )
     });
     if received.map(|received| received.bytes) != Ok(size_of::<Message>()) {
         return Received::Nothing;
@@ -172,9 +190,10 @@ fn receive(socket: BorrowedFd<'_>) -> Received {
 impl Candidate {
     /// Has it do what the request says.
     pub(super) fn start(self, request: &Request<'_>) -> Outcome {
-        match self.send(request) {
+        let is_sent = match self.send(request) {
+            Ok(()) => true,
             // It may have said why it ended.
-            Ok(()) | Err(SystemErrno::PIPE | SystemErrno::CONNRESET) => {}
+            Err(SystemErrno::PIPE | SystemErrno::CONNRESET) => false,
             Err(errno) => {
                 self.abandon();
                 return Outcome::Failed(Failure {
@@ -182,23 +201,23 @@ impl Candidate {
                     errno: errno.into(),
                 });
             }
-        }
+        };
         let mut report = Report::default();
         // Its end is closed by exec, and by its own end.
         let told = retry_on_intr(|| recv(&self.socket, report.as_bytes_mut(), RecvFlags::WAITALL));
         match told.map(|(_, bytes)| bytes) {
-            Ok(0) => Outcome::Started {
+            Ok(0) if is_sent => Outcome::Started {
                 pid: self.pid,
                 pidfd: self.pidfd,
             },
+            // It has ended without a word. Where all was sent, the kernel tells that not all was read.
+            Ok(0) | Err(_) => {
+                self.abandon();
+                Outcome::Gone
+            }
             Ok(_) => {
                 self.abandon();
                 request.failure(report).map_or(Outcome::Gone, Outcome::Failed)
-            }
-            // The kernel tells that not all of what was sent was read.
-            Err(_) => {
-                self.abandon();
-                Outcome::Gone
             }
         }
     }
@@ -216,7 +235,8 @@ impl Candidate {
         control.push(SendAncillaryMessage::ScmRights(descriptors));
         let mut rest = request.bytes();
         while !rest.is_empty() {
-            let sent = retry_on_intr(|| sendmsg(&self.socket, &[IoSlice::new(rest)], &mut control, SendFlags::NOSIGNAL))?;
+            let sent =
+                retry_on_intr(|| sendmsg(&self.socket, &[IoSlice::new(rest)], &mut control, SendFlags::NOSIGNAL))?;
             control.clear();
             rest = rest.get(sent..).unwrap_or_default();
         }

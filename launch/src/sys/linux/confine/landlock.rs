@@ -111,11 +111,9 @@ pub(super) fn rules(confinement: &Confinement) -> Result<Rules, ConfineError> {
             ruleset,
             ports,
         }),
-        Tier::Reduced => {
-            make(&ruleset, &outside(confinement)?, &ports)
-                .map(Rules::Shared)
-                .map_err(|errno| missing(Need::Landlock, errno))
-        }
+        Tier::Reduced => make(&ruleset, &outside(confinement)?, &ports)
+            .map(Rules::Shared)
+            .map_err(|errno| missing(Need::Landlock, errno)),
     }
 }
 

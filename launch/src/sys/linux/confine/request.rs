@@ -107,7 +107,9 @@ impl<'a> Request<'a> {
 
     /// What a report says.
     pub(super) fn failure(&self, report: Report) -> Option<Failure> {
-        let limit = usize::try_from(report.limit).ok().and_then(|limit| self.resources.get(limit));
+        let limit = usize::try_from(report.limit)
+            .ok()
+            .and_then(|limit| self.resources.get(limit));
         failure(report, limit.copied())
     }
 }

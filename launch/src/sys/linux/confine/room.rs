@@ -126,7 +126,11 @@ impl Rooms {
             }
         };
         // One more is made while the first is cleaned, so that they can take turns.
-        let oldest = if found.is_none() && not_yet.len() > 1 { not_yet.pop() } else { None };
+        let oldest = if found.is_none() && not_yet.len() > 1 {
+            not_yet.pop()
+        } else {
+            None
+        };
         not_yet.into_iter().rev().for_each(|room| self.keep(room));
         let Some(room) = oldest else { return found };
         match room.gate.offer(Some(&PATIENCE)) {

@@ -26,7 +26,11 @@ pub(super) fn setup(filter: &Filter, own_filter: Option<&Filter>, rules: &Rules)
         rules: files.len() as u64,
     };
     let mut bytes = head.as_bytes().to_vec();
-    for instruction in [Some(filter), own_filter].into_iter().flatten().flat_map(Filter::instructions) {
+    for instruction in [Some(filter), own_filter]
+        .into_iter()
+        .flatten()
+        .flat_map(Filter::instructions)
+    {
         bytes.extend(instruction.code.to_ne_bytes());
         bytes.extend([instruction.jt, instruction.jf]);
         bytes.extend(instruction.k.to_ne_bytes());
