@@ -6,7 +6,7 @@
 //! It is a process of one thread with a memory of its own. What it is given lies in two mappings, which are as `message` says.
 
 use crate::call::{EMFILE, ENOENT, ESTALE, call, close, common, exit, number, receive, write};
-use crate::gate::{CONTROL, RULESET};
+use crate::gate::{CONTROL, RULESET, limit_descriptors};
 use crate::message::{CONTROL_GROUP, DIRECTORY, PROGRAM, Plain, Report, Request, Step};
 use crate::restrict::{self, Ruleset, Setup, restrict};
 use crate::stat::Stat;
@@ -17,8 +17,8 @@ use crate::text::Text;
 pub enum Held {
     /// In a room, whose first process is to know of it.
     InRoom,
-    /// In the host's own namespaces.
-    Outside,
+    /// In the host's own namespaces, with the limit on descriptors that the host had when the gate was started.
+    Outside { descriptors: Option<[u64; 2]> },
 }
 
 /// The step that failed, and what the kernel said.
@@ -64,7 +64,7 @@ fn prepare(setup: &Setup, held: Held) -> Result<Option<Ruleset>, Failure> {
             write(CONTROL, &(own as i32).to_ne_bytes()).at(Step::FirstProcess)?;
             Ruleset::make(setup).map(Some).at(Step::Landlock)
         }
-        Held::Outside => {
+        Held::Outside { .. } => {
             restrict(RULESET).at(Step::Landlock)?;
             // It forbids to leave the session, which was entered just before.
             restrict::filter_child(setup).at(Step::Seccomp)?;
@@ -122,6 +122,10 @@ fn become_child(socket: usize, held: Held, ruleset: Option<Ruleset>) -> Result<N
     unsafe { call(common::CLOSE_RANGE, [3, u32::MAX as usize, CLOSE_RANGE_CLOEXEC]) }.at(Step::CloseDescriptors)?;
     if let Some(ruleset) = ruleset {
         restrict(ruleset.fd).at(Step::Landlock)?;
+    }
+    // Not before: it has copies of all that the gate has open.
+    if let Held::Outside { descriptors: Some(bounds) } = held {
+        limit_descriptors(bounds).at(Step::Descriptors)?;
     }
     for (limit, numbers) in limits.chunks_exact(3).enumerate() {
         let [resource, bounds @ ..] = numbers else { break };

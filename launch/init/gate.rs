@@ -58,7 +58,7 @@ pub fn serve_room() -> ! {
 /// that there can be no further child now is no reason.
 pub fn serve_outside() -> ! {
     let setup = take_setup();
-    allow_most_descriptors();
+    let held = Held::Outside { descriptors: allow_most_descriptors() };
     // SAFETY: the call takes a number.
     let Ok(events) = (unsafe { call(number::EPOLL_CREATE1, [0]) }) else { exit() };
     let mut last = events;
@@ -67,7 +67,7 @@ pub fn serve_outside() -> ! {
     }
     let mut is_asked = true;
     loop {
-        if is_asked && let Some(pidfd) = create(&setup, Held::Outside) {
+        if is_asked && let Some(pidfd) = create(&setup, held) {
             if !watch(events, pidfd) {
                 break;
             }
@@ -162,17 +162,21 @@ fn failure(step: Step, errno: i32) -> Report {
     Report { step: step as u32, errno, limit: 0 }
 }
 
-/// One descriptor a child: as many as there may be.
-fn allow_most_descriptors() {
-    let mut most = [0u64; 2];
-    // SAFETY: the kernel writes the limit to the variable and reads it from there, which lives during the calls. If it cannot
-    // be raised, it stays.
-    unsafe {
-        if call(number::PRLIMIT64, [0, RLIMIT_NOFILE, 0, (&raw mut most) as usize]).is_ok() {
-            most[0] = most[1];
-            let _ = call(number::PRLIMIT64, [0, RLIMIT_NOFILE, (&raw const most) as usize]);
-        }
-    }
+/// One descriptor a child: as many as there may be. Answers the limit that there was.
+fn allow_most_descriptors() -> Option<[u64; 2]> {
+    let mut before = [0u64; 2];
+    // SAFETY: the kernel writes the limit to the variable, which lives during the call.
+    unsafe { call(number::PRLIMIT64, [0, RLIMIT_NOFILE, 0, (&raw mut before) as usize]) }.ok()?;
+    let [_, hard] = before;
+    // If it cannot be raised, it stays.
+    let _ = limit_descriptors([hard, hard]);
+    Some(before)
+}
+
+/// Sets the soft and the hard limit on the descriptors of this process.
+pub fn limit_descriptors(bounds: [u64; 2]) -> Result<(), i32> {
+    // SAFETY: the kernel reads the two numbers, which live during the call.
+    unsafe { call(number::PRLIMIT64, [0, RLIMIT_NOFILE, (&raw const bounds) as usize]) }.map(drop)
 }
 
 fn kill_group(child: usize) {
