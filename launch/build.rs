@@ -50,7 +50,9 @@ fn main() {
     }
     let built = rustc.status().is_ok_and(|status| status.success());
     if !built {
-        println!("cargo::error=the program that stands by confined children, launch/init/main.rs, does not build: see above");
+        println!(
+            "cargo::error=the program that stands by confined children, launch/init/main.rs, does not build: see above"
+        );
         return;
     }
     println!("cargo::rustc-env=CHILDPROOF_INIT={}", init.display());
