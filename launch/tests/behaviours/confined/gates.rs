@@ -4,11 +4,12 @@
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use childproof_launch::{Child, Profile, Signal, Stdio, Termination, Tier};
+use childproof_launch::{Child, Profile, Signal, SpawnErrorKind, Stdio, Termination, Tier, WaitError};
 
 use super::{Run, TIERS, as_each_user, assert_serves, children, profile, until_all_has_ended};
+use crate::foreign_wait::kernel_keeps_status;
 use crate::support::{block_on, line, name, null, peek, until};
 
 /// What stands by.
@@ -301,6 +302,47 @@ fn the_gate_of_the_reduced_tier_watches_over_nobody_who_has_ended() {
                     until(|| watched() == 3);
                 }
             });
+        },
+    );
+}
+
+#[test]
+fn a_host_that_collects_whatever_ends_learns_the_status_and_nothing_is_left() {
+    as_each_user(
+        name!(a_host_that_collects_whatever_ends_learns_the_status_and_nothing_is_left),
+        || {
+            for tier in TIERS {
+                let profile = profile(tier, |_| {});
+                let (done, collected) = (AtomicBool::new(false), AtomicUsize::new(0));
+                std::thread::scope(|scope| {
+                    scope.spawn(|| {
+                        while !done.load(Ordering::Relaxed) {
+                            // SAFETY: no status is asked for.
+                            let pid = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG | libc::__WALL) };
+                            collected.fetch_add(usize::from(pid > 0), Ordering::Relaxed);
+                        }
+                    });
+                    block_on(async {
+                        for _ in 0..100 {
+                            let (child, _said) = Run::shell(&profile, "exit 7").spawn();
+                            match child.wait().await {
+                                Ok(exit) => assert_eq!(exit.termination, Termination::Exited(7), "{tier}"),
+                                Err(WaitError::StatusLost) => assert!(!kernel_keeps_status(), "{tier}"),
+                                Err(error) => panic!("{tier}: {error}"),
+                            }
+                            let too_long = "a".repeat(200_000);
+                            let error = Run::program(&profile, "/bin/true", &[&too_long])
+                                .try_spawn()
+                                .unwrap_err();
+                            assert_eq!(error.kind(), &SpawnErrorKind::ArgumentsTooLong, "{tier}");
+                        }
+                    });
+                    done.store(true, Ordering::Relaxed);
+                });
+                assert!(collected.load(Ordering::Relaxed) > 0);
+                drop(profile);
+                until_all_has_ended();
+            }
         },
     );
 }
