@@ -3,6 +3,7 @@
 mod bad_profiles;
 mod directories;
 mod ends;
+mod gates;
 mod host;
 mod limits;
 mod machines;
@@ -10,6 +11,7 @@ mod many;
 mod network;
 mod own_tmp;
 mod programs;
+mod starts;
 mod trees;
 mod view;
 
@@ -22,7 +24,7 @@ use childproof_launch::{
     BorrowedHandle, Child, Command, Confinement, Directory, Exit, Profile, Rlimit, SpawnError, Stdio, Termination, Tier,
 };
 
-use crate::support::{PATH, again, is_inner, null, program};
+use crate::support::{PATH, again, is_inner, null, program, until};
 
 const TIERS: [Tier; 2] = [Tier::Full, Tier::Reduced];
 
@@ -214,4 +216,30 @@ fn sorted(text: &str) -> Vec<String> {
     let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
     lines.sort();
     lines
+}
+
+/// The processes of this process, zombies included.
+fn children() -> Vec<u32> {
+    let of_thread =
+        |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path().join("children")).unwrap_or_default();
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let all: String = tasks.map(|entry| of_thread(entry.unwrap()) + " ").collect();
+    all.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+/// Without a profile, no process is left.
+fn until_all_has_ended() {
+    until(|| children().is_empty());
+}
+
+/// Runs a child that leaves a process behind, which is ended.
+async fn assert_serves(profile: &Profile, word: &str) {
+    let script = format!("(sleep 60; echo survived) & echo {word}; exit 3");
+    let (exit, said) = Run::shell(profile, &script).output().await;
+    assert_eq!(
+        (exit.termination, &*said),
+        (Termination::Exited(3), &*format!("{word}\n")),
+        "{}",
+        profile.tier()
+    );
 }

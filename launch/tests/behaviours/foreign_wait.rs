@@ -5,7 +5,7 @@ use childproof_launch::{Signal, SignalError, Termination, WaitError};
 use crate::support::{Refusal, block_on, in_own_process, name, refuse, shell};
 
 /// Whether the kernel keeps the status of a process that was collected: Linux 6.15 and later.
-fn kernel_keeps_status() -> bool {
+pub(crate) fn kernel_keeps_status() -> bool {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let mut numbers = release
         .split(['.', '-'])

@@ -62,8 +62,8 @@ pub(super) fn collect(pidfd: BorrowedFd<'_>) {
     while let Err(Errno(libc::EINTR)) = raw::wait_pidfd(pidfd.as_raw_fd(), libc::WEXITED | libc::__WALL) {}
 }
 
-/// Waits for a child that has no pidfd and ends without executing anything. It was created to end without a signal, so that only
-/// a wait that asks for such children (`__WALL`) collects it, and its number is its own until then.
+/// Waits for a child that has no pidfd and is about to end. The kernel tells the host of its end as of any child's (CLONE_PARENT
+/// gives it the signal of the gate that created it), so that a host that collects whatever ends may be faster; then it is gone.
 pub(super) fn collect_unexecuted(pid: libc::pid_t) {
     while raw::wait_pid(pid, libc::__WALL) == Err(Errno(libc::EINTR)) {}
 }

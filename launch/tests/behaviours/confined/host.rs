@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use childproof_launch::{Profile, Resource, Rlimit, SpawnErrorKind, Stage, Tier};
 
-use super::{Run, TIERS, as_each_user, directory, profile};
+use super::{Run, TIERS, as_each_user, children, directory, profile, until_all_has_ended};
 use crate::support::{block_on, name, open_descriptors, shell, until, write_file};
 
 /// What of its threads the host would miss, and its namespaces.
@@ -108,19 +108,6 @@ fn count() -> [usize; 4] {
     let threads = fs::read_dir("/proc/self/task").unwrap().count();
     let mappings = fs::read_to_string("/proc/self/maps").unwrap().lines().count();
     [open_descriptors(), threads, mappings / 10, children().len()]
-}
-
-/// The processes of this process, zombies included.
-fn children() -> Vec<String> {
-    let of_thread = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("children")).unwrap_or_default();
-    let tasks = fs::read_dir("/proc/self/task").unwrap();
-    let all: String = tasks.map(|entry| of_thread(entry.unwrap()) + " ").collect();
-    all.split_whitespace().map(str::to_owned).collect()
-}
-
-/// Without a profile, no process is left.
-fn until_all_has_ended() {
-    until(|| children().is_empty());
 }
 
 #[test]
