@@ -90,6 +90,11 @@ impl Gate {
                 errno: errno.into(),
             }),
             Ok(_) => match receive(self.0.socket.as_fd()) {
+                // It would be watched over by nobody.
+                Received::Candidate(candidate, _) if !awaited[1].revents().is_empty() => {
+                    candidate.abandon();
+                    Offer::Gone
+                }
                 Received::Candidate(candidate, report) => match failure(report, None) {
                     None => Offer::Candidate(candidate),
                     Some(failure) => {
