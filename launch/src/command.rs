@@ -30,7 +30,8 @@ pub struct Stdio<'a> {
 
 /// A process to be. Nothing is inherited that is not named here, except the user, the working directory where none is
 /// given, the limits where none are given, and what the system ties to the user or the host (umask, priority, namespaces,
-/// control group).
+/// control group). A confined child has of these what the host had when the process that creates it was started, which may
+/// have been for an earlier child of its [`Profile`].
 #[derive(Clone, Debug)]
 pub struct Command<'a> {
     pub(crate) program: &'a Program,

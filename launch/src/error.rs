@@ -27,7 +27,7 @@ pub enum Stage {
     OwnFiles,
     /// Giving up capabilities and the way to new ones.
     Privileges,
-    /// Starting the first process of its tree.
+    /// Starting the processes that stand by for it: the first process of its tree, and who creates it.
     FirstProcess,
     /// Entering its control group.
     ControlGroup,
@@ -68,7 +68,7 @@ impl fmt::Display for Stage {
             Stage::Namespaces => f.write_str("entering the namespaces"),
             Stage::OwnFiles => f.write_str("making /proc and /tmp"),
             Stage::Privileges => f.write_str("giving up privileges"),
-            Stage::FirstProcess => f.write_str("starting the first process of the tree"),
+            Stage::FirstProcess => f.write_str("starting the processes that stand by for it"),
             Stage::ControlGroup => f.write_str("entering the control group"),
             Stage::Session => f.write_str("starting a session"),
             Stage::Signals => f.write_str("resetting the signals"),

@@ -29,7 +29,8 @@ pub struct Usage {
     pub user_time: Duration,
     /// CPU time spent in the kernel for it.
     pub system_time: Duration,
-    /// The most memory it held at once, in bytes. None where the system cannot tell: Linux counts what the host held when the
-    /// program was executed as the child's, so only a peak above the host's own, up to then, is known to be the child's.
+    /// The most memory it held at once, in bytes. None where the system cannot tell: of a child without confinement, Linux
+    /// counts what the host held when the program was executed as the child's, so only a peak above the host's own, up to then,
+    /// is known to be the child's.
     pub peak_memory: Option<u64>,
 }

@@ -57,13 +57,18 @@
 //! (clone(2) with `CLONE_VM`, `CLONE_VFORK` and `CLONE_PIDFD`, on a stack of its own). In the child, by system calls alone:
 //! a new session; all signals to their defaults; the descriptors lifted out of the way and placed; the working directory; the
 //! limits; all other descriptors marked to be closed; the signal mask emptied; and the program executed. Back in the host:
-//! the child is registered with the runtime. [`Stage`] has one case for each.
+//! the child is registered with the runtime. [`Stage`] has one case for each. A confined child takes the same steps in a process
+//! that was created before it was wanted, by another one that stands by.
 //!
 //! # What to know
 //!
 //! - A binary runs through its open file. On kernels before 6.14 its `comm` (what `ps` and `killall` show) is then a number;
 //!   `argv[0]` and `/proc/self/exe` are as ever.
-//! - The peak memory of a child is known only where it is above the host's own: see [`Usage::peak_memory`].
+//! - The peak memory of a child without confinement is known only where it is above the host's own: see
+//!   [`Usage::peak_memory`].
+//! - A [`Profile`] has processes that stand by for its next children. They are children of the host, and end with the profile.
+//!   A host that handles SIGCHLD is told of their ends, too; one that collects whatever ends (`waitpid(-1)`) may collect
+//!   them.
 //! - Without confinement a tree ends only as far as it stays in the child's process group: a process that calls setsid(2)
 //!   leaves it. A child that is confined takes its tree with it: see [`Confinement`] and [`Command::confine`].
 //! - A [`Child`] belongs to the process that spawned it. In a copy that the host makes of itself with fork(2) it cannot be

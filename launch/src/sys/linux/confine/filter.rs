@@ -1,7 +1,7 @@
 //! A filter of system calls as the kernel takes it: a program of classic BPF. See seccomp(2).
 //!
-//! It is compiled here, because each child has the kernel translate it anew: the time for that grows with its length, and
-//! the programs that general compilers make are several times as long.
+//! It is compiled here, because the kernel translates it for each gate, and runs it for the system calls of each child: the time
+//! for that grows with its length, and the programs that general compilers make are several times as long.
 
 use std::collections::BTreeMap;
 
