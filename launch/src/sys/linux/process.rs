@@ -135,7 +135,7 @@ impl Process {
 
     fn kill_tree(&self) -> raw::Result<()> {
         match (&self.lock().tree, self.pidfd()) {
-            (Tree::Room(stay), _) => stay.kill(),
+            (Tree::Room(stay), pidfd) => stay.kill(pidfd),
             (Tree::Group | Tree::GuardedGroup { .. }, pidfd) => kill::group(pidfd, self.pid),
         }
     }

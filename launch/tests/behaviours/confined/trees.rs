@@ -74,6 +74,26 @@ fn a_kill_ends_the_tree() {
 }
 
 #[test]
+fn a_kill_is_what_ended_the_child_whatever_it_loses_then() {
+    as_each_user(name!(a_kill_is_what_ended_the_child_whatever_it_loses_then), || {
+        block_on(async {
+            for tier in TIERS {
+                let profile = profile(tier, |_| {});
+                for _ in 0..100 {
+                    let (child, mut said) = Run::shell(&profile, "while :; do echo output; done").spawn();
+                    assert_eq!(line(&mut said), "output");
+                    child.kill_tree().unwrap();
+                    // Its next write would end it, too.
+                    drop(said);
+                    let end = child.wait().await.unwrap().termination;
+                    assert_eq!(end, Termination::Signaled(Signal::Kill), "{tier}");
+                }
+            }
+        });
+    });
+}
+
+#[test]
 fn the_childs_own_end_ends_the_tree() {
     as_each_user(name!(the_childs_own_end_ends_the_tree), || {
         block_on(async {

@@ -7,7 +7,7 @@
 
 use std::ffi::{c_int, c_void};
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,6 +34,13 @@ const KEPT: usize = 4;
 const PATIENCE: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 1_000_000,
+};
+
+/// The same, where as many are being cleaned as are kept: another one would put one of them out, so that a machine with much to
+/// do would make and end rooms without end. A room with a process that does not die is never clean.
+const PATIENCE_WITH_ALL: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 50_000_000,
 };
 
 /// The rooms of a profile that nobody is in. Those that were left last may still be cleaned.
@@ -125,15 +132,17 @@ impl Rooms {
                 Offer::Failed(_) | Offer::Gone => {}
             }
         };
-        // One more is made while the first is cleaned, so that they can take turns.
-        let oldest = if found.is_none() && not_yet.len() > 1 {
-            not_yet.pop()
-        } else {
-            None
+        let patience = match not_yet.len() {
+            // One more is made while the first is cleaned, so that they can take turns.
+            _ if found.is_some() => None,
+            0 | 1 => None,
+            2..KEPT => Some(&PATIENCE),
+            _ => Some(&PATIENCE_WITH_ALL),
         };
+        let oldest = patience.and_then(|patience| Some((not_yet.pop()?, patience)));
         not_yet.into_iter().rev().for_each(|room| self.keep(room));
-        let Some(room) = oldest else { return found };
-        match room.gate.offer(Some(&PATIENCE)) {
+        let Some((room, patience)) = oldest else { return found };
+        match room.gate.offer(Some(patience)) {
             Offer::Candidate(candidate) => Some((room, candidate)),
             Offer::NotYet => {
                 self.keep(room);
@@ -162,12 +171,16 @@ impl Rooms {
 
 impl Stay {
     /// Ends every process in the room, and the room.
-    pub(in super::super) fn kill(&self) -> raw::Result<()> {
+    pub(in super::super) fn kill(&self, child: BorrowedFd<'_>) -> raw::Result<()> {
         self.was_killed.store(true, Ordering::Relaxed);
-        match kill::process(self.room.first.as_fd(), libc::SIGKILL) {
+        // The child is told first: the end of the first process reaches it some time later, and until then it could end by
+        // something else, such as that nobody reads its output any more.
+        let kill = |process| match kill::process(process, libc::SIGKILL) {
             Err(Errno(libc::ESRCH)) => Ok(()),
             result => result,
-        }
+        };
+        let child = kill(child);
+        kill(self.room.first.as_fd()).and(child)
     }
 
     /// The child has ended and was collected: the room is cleaned for the next one.
