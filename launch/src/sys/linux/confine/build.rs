@@ -186,6 +186,9 @@ fn explain(failure: Failure, plan: &Plan, confinement: &Confinement) -> ConfineE
             "it lies in something that is shown, where nothing can be made for it; make it there, or choose another name"
                 .to_owned()
         }
+        (Need::Mount, Errno(libc::ELOOP)) => {
+            "a link lies on the way, in something that is shown; take the link away, or choose another name".to_owned()
+        }
         _ => system::help(need, errno),
     };
     ConfineError {
@@ -333,27 +336,27 @@ fn take(step: &Step, root: BorrowedFd<'_>, trees: &[Option<OwnedFd>]) -> Result<
             let flags = AT_EMPTY_PATH | AT_RECURSIVE;
             kernel::set_mount_attributes(tree, flags, *attributes)
                 .map_err(|errno| SystemErrno::from_raw_os_error(errno.0))?;
-            mount_at(tree, root, target)
+            let links = match source {
+                Source::Path(_) => ResolveFlags::NO_MAGICLINKS,
+                // One of the guest's directories may lie in another one, where the guest can make links: to where programs are, or
+                // the loader's settings.
+                Source::Directory(_) => ResolveFlags::NO_SYMLINKS,
+            };
+            mount_at(tree, root, target, links)
         }
         Step::Cover(path) => {
             let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY;
             let empty = new_mount(c"tmpfs", &[(c"mode", c"555"), (c"size", c"4k")], attributes)?;
-            mount_at(empty.as_fd(), root, path)
+            mount_at(empty.as_fd(), root, path, ResolveFlags::NO_MAGICLINKS)
         }
     }
 }
 
 /// Mounts something where a child of this root finds the path. What is shown can hold links, made by anybody: they do not
 /// lead out of the root.
-fn mount_at(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, path: &CStr) -> Result<(), SystemErrno> {
+fn mount_at(tree: BorrowedFd<'_>, root: BorrowedFd<'_>, path: &CStr, links: ResolveFlags) -> Result<(), SystemErrno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let place = openat2(
-        root,
-        path,
-        flags,
-        Mode::empty(),
-        ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
-    )?;
+    let place = openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT | links)?;
     let both = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     move_mount(tree, c"", place, c"", both)
 }
