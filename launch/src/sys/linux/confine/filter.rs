@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use libc::{
-    BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW,
-    SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, sock_filter,
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_LDX, BPF_MEM, BPF_OR, BPF_RET,
+    BPF_ST, BPF_W, BPF_X, BPF_XOR, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, sock_filter,
 };
 
 /// Where `struct seccomp_data` has the call's number, the architecture, and the arguments, of 8 bytes each.
@@ -33,6 +33,8 @@ pub(super) enum Is {
     AnyOf(u32),
     /// Equal to the second where the first has bits.
     Masked(u32, u32),
+    /// Not this, or else another argument is not this. Both are compared at once, so that the time it takes does not tell which.
+    NotWith(u32, (u32, u32)),
 }
 
 /// An argument, counted from zero, and what it is.
@@ -169,6 +171,15 @@ fn block(lists: &[Vec<Condition>]) -> Vec<sock_filter> {
                 Is::Masked(mask, value) => vec![
                     statement(BPF_ALU | BPF_AND | BPF_K, *mask),
                     jump(BPF_JEQ, *value, holds, fails),
+                ],
+                Is::NotWith(value, (other, of_other)) => vec![
+                    statement(BPF_ALU | BPF_XOR | BPF_K, *value),
+                    statement(BPF_ST, 0),
+                    load(ARGUMENTS + 8 * other),
+                    statement(BPF_ALU | BPF_XOR | BPF_K, *of_other),
+                    statement(BPF_LDX | BPF_W | BPF_MEM, 0),
+                    statement(BPF_ALU | BPF_OR | BPF_X, 0),
+                    jump(BPF_JEQ, 0, fails, holds),
                 ],
             };
             rule.splice(0..0, [load(ARGUMENTS + 8 * argument)].into_iter().chain(test));

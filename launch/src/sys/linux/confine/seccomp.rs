@@ -291,19 +291,15 @@ fn others(tier: Tier, table: &mut Table) {
 fn clones(Token([one, two]): Token) -> Vec<Vec<Condition>> {
     const OF_THE_HOST: Condition = (0, Is::AnyOf(libc::CLONE_PARENT as u32));
     // The arguments that mean nothing without flags of their own.
-    let words = [(3, one), (4, two)];
-    let of_the_host = words.map(|(argument, word)| vec![OF_THE_HOST, (argument, Is::Not(word))]);
-    let mut refused = vec![vec![(0, Is::AnyOf(NAMESPACES))]];
-    refused.extend(of_the_host);
-    refused
+    let without_token = (3, Is::NotWith(one, (4, two)));
+    vec![vec![(0, Is::AnyOf(NAMESPACES))], vec![OF_THE_HOST, without_token]]
 }
 
 /// Without namespaces, what a child starts ends with its process group: nobody leaves it.
-fn groups(Token(token): Token, table: &mut Table) {
+fn groups(Token([one, two]): Token, table: &mut Table) {
     table.refused.push(libc::SYS_setpgid);
-    let is_wrong = |(argument, word): (u32, u32)| vec![(argument, Is::Not(word))];
-    let rules = (0..).zip(token).map(is_wrong).collect();
-    table.refused_if.push((libc::SYS_setsid, rules));
+    let without_token = (0, Is::NotWith(one, (1, two)));
+    table.refused_if.push((libc::SYS_setsid, vec![vec![without_token]]));
 }
 
 #[cfg(test)]
@@ -322,7 +318,7 @@ mod tests {
         for argument in arguments {
             data.extend([argument as u32, (argument >> 32) as u32]);
         }
-        let (mut accumulator, mut next) = (0, 0);
+        let (mut accumulator, mut index, mut scratch, mut next) = (0, 0, 0, 0);
         loop {
             let libc::sock_filter { code, jt, jf, k } = program[next];
             next += 1;
@@ -330,6 +326,10 @@ mod tests {
             match u32::from(code) {
                 0x20 => accumulator = data[k as usize / 4],
                 0x54 => accumulator &= k,
+                0xa4 => accumulator ^= k,
+                0x4c => accumulator |= index,
+                0x02 => scratch = accumulator,
+                0x61 => index = scratch,
                 0x15 => branch(accumulator == k),
                 0x35 => branch(accumulator >= k),
                 0x45 => branch(accumulator & k != 0),
