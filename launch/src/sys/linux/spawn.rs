@@ -6,6 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::param::page_size;
 use tokio::runtime::Handle;
 
 use super::classify::spawn_error;
@@ -118,6 +119,7 @@ impl Image {
             variable.push(value);
             envp.push(string(&variable, field)?);
         }
+        check_size(&argv, &envp)?;
         // A path that was opened holds no NUL.
         let path = CString::new(command.program.path().as_os_str().as_bytes())
             .map_err(|_| spawn_error(Stage::Program, Errno(libc::ENOENT)))?;
@@ -145,6 +147,21 @@ impl Image {
             envp,
             rlimits,
         })
+    }
+}
+
+/// What no kernel takes is not brought to it. See execve(2), "Limits on size of arguments and environment".
+fn check_size(argv: &[CString], envp: &[CString]) -> Result<(), SpawnError> {
+    const MOST: usize = 6 << 20;
+    let most_of_one = 32 * page_size();
+    let mut sizes = argv.iter().chain(envp).map(|string| string.as_bytes_with_nul().len());
+    let total = sizes.try_fold(0usize, |total, size| match size <= most_of_one {
+        true => total.checked_add(size + size_of::<*const c_char>()),
+        false => None,
+    });
+    match total {
+        Some(..=MOST) => Ok(()),
+        _ => Err(spawn_error(Stage::Exec, Errno(libc::E2BIG))),
     }
 }
 
