@@ -5,14 +5,17 @@
 //! used does not depend on what comes in, and is a small part of it.
 
 use crate::call::{call, number};
+use crate::message::{ARENA, SMALL};
 
 const PROT_READ_WRITE: usize = 3;
 const MAP_PRIVATE_ANONYMOUS: usize = 0x22;
 
-/// A multiple of every page's size.
-const SIZE: usize = 128 * 1024;
+/// It is a multiple of every page's size.
+const SIZE: usize = ARENA;
 /// The upper part is the stack.
 const STACK: usize = 64 * 1024;
+const PLACE: usize = SIZE - STACK - size_of::<Arena>();
+const _: () = assert!(SMALL <= PLACE);
 
 /// It lies at the beginning of the memory.
 pub struct Arena {
@@ -41,7 +44,7 @@ impl Arena {
     ///
     /// It is an arena, and nobody else uses it.
     pub unsafe fn place(arena: *mut Arena, size: usize) -> Result<*mut u8, i32> {
-        if size <= SIZE - STACK - size_of::<Arena>() {
+        if size <= PLACE {
             // SAFETY: it lies between the head and the stack.
             return Ok(unsafe { arena.add(1) }.cast());
         }

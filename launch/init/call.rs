@@ -23,6 +23,7 @@ pub mod number {
     pub const KILL: usize = 62;
     pub const FCNTL: usize = 72;
     pub const FCHDIR: usize = 81;
+    pub const GETRUSAGE: usize = 98;
     pub const SETSID: usize = 112;
     pub const PRCTL: usize = 157;
     pub const MOUNT: usize = 165;
@@ -60,6 +61,7 @@ pub mod number {
     pub const KILL: usize = 129;
     pub const RT_SIGPROCMASK: usize = 135;
     pub const SETSID: usize = 157;
+    pub const GETRUSAGE: usize = 165;
     pub const PRCTL: usize = 167;
     pub const GETPID: usize = 172;
     pub const SOCKETPAIR: usize = 199;
@@ -219,6 +221,15 @@ pub fn read(fd: usize, buffer: &mut [u8]) -> Result<usize, i32> {
 pub fn write(fd: usize, bytes: &[u8]) -> Result<(), i32> {
     // SAFETY: the kernel reads as many bytes as there are.
     unsafe { call(number::WRITE, [fd, bytes.as_ptr() as usize, bytes.len()]) }.map(drop)
+}
+
+const SIG_SETMASK: usize = 2;
+static NO_SIGNALS: u64 = 0;
+
+/// Lets this process have the signals that are sent to it.
+pub fn unblock_signals() -> Result<(), i32> {
+    // SAFETY: the kernel reads one set of signals of the size that is passed, which lives during the call.
+    unsafe { call(number::RT_SIGPROCMASK, [SIG_SETMASK, (&raw const NO_SIGNALS) as usize, 0, size_of::<u64>()]) }.map(drop)
 }
 
 const POLLIN: i16 = 1;

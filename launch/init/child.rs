@@ -7,7 +7,7 @@
 //! as `message` says.
 
 use crate::arena::Arena;
-use crate::call::{EMFILE, ENOENT, ESTALE, call, close, common, exit, number, receive, write};
+use crate::call::{EMFILE, ENOENT, ESTALE, call, close, common, exit, number, receive, unblock_signals, write};
 use crate::gate::{CONTROL, RULESET, limit_descriptors};
 use crate::message::{CONTROL_GROUP, DIRECTORY, PROGRAM, Plain, Report, Request, Step};
 use crate::restrict::{self, Ruleset, Setup, restrict};
@@ -19,8 +19,8 @@ use crate::text::Text;
 pub enum Held {
     /// In a room, whose first process is to know of it.
     InRoom,
-    /// In the host's own namespaces; with the limit of descriptors that it is to have, if it has another one now.
-    Outside(Option<[u64; 2]>),
+    /// In the host's own namespaces.
+    Outside,
 }
 
 /// The step that failed, and what the kernel said.
@@ -44,6 +44,8 @@ impl<T> At<T> for Result<T, i32> {
 pub struct Candidate<'a> {
     pub setup: &'a Setup,
     pub held: Held,
+    /// The limit of descriptors that it is to have, if it has another one now.
+    pub limit: Option<[u64; 2]>,
     pub arena: *mut Arena,
     /// The two ends of its socket: its own, and the host's.
     pub socket: usize,
@@ -53,18 +55,18 @@ pub struct Candidate<'a> {
 /// Where it begins.
 pub extern "C" fn begin(candidate: *mut Candidate<'_>) -> ! {
     // SAFETY: the gate gives it one, and waits until it is told that this process is ready.
-    let Candidate { setup, held, arena, socket, of_host } = unsafe { candidate.read() };
+    let candidate = unsafe { candidate.read() };
     // The host's end is to be the host's alone.
-    close(of_host);
-    let Err(Failure { step, errno, limit }) = prepare(setup, held).and_then(|ruleset| {
-        let ready = Report { step: Step::None as u32, errno: 0, limit: 0 };
-        match write(socket, ready.as_bytes()) {
-            Ok(()) => become_child(setup, held, socket, ruleset, arena),
+    close(candidate.of_host);
+    let Err(Failure { step, errno, limit }) = prepare(candidate.setup, candidate.held).and_then(|ruleset| {
+        let ready = Report { peak: peak().at(Step::FirstProcess)?, ..Report::default() };
+        match write(candidate.socket, ready.as_bytes()) {
+            Ok(()) => become_child(&candidate, ruleset),
             Err(_) => exit(),
         }
     });
     // Nobody may be there to read it.
-    let _ = write(socket, Report { step: step as u32, errno, limit }.as_bytes());
+    let _ = write(candidate.socket, Report { step: step as u32, errno, limit, peak: 0 }.as_bytes());
     exit()
 }
 
@@ -79,7 +81,7 @@ fn prepare(setup: &Setup, held: Held) -> Result<Option<Ruleset>, Failure> {
             write(CONTROL, &(own as i32).to_ne_bytes()).at(Step::FirstProcess)?;
             Ruleset::make(setup).map(Some).at(Step::Landlock)
         }
-        Held::Outside(_) => {
+        Held::Outside => {
             restrict(RULESET).at(Step::Landlock)?;
             Ok(None)
         }
@@ -87,13 +89,8 @@ fn prepare(setup: &Setup, held: Held) -> Result<Option<Ruleset>, Failure> {
 }
 
 /// Receives the request and does what it says.
-fn become_child(
-    setup: &Setup,
-    held: Held,
-    socket: usize,
-    ruleset: Option<Ruleset>,
-    arena: *mut Arena,
-) -> Result<Never, Failure> {
+fn become_child(candidate: &Candidate<'_>, ruleset: Option<Ruleset>) -> Result<Never, Failure> {
+    let Candidate { setup, held, limit, arena, socket, of_host: _ } = *candidate;
     let mut request = Request::default();
     let (bytes, count, fds) = receive(socket, &mut request).at(Step::Descriptors)?;
     if bytes != size_of::<Request>() {
@@ -145,7 +142,7 @@ fn become_child(
     if let Some(ruleset) = ruleset {
         restrict(ruleset.fd).at(Step::Landlock)?;
     }
-    if let Held::Outside(Some(limit)) = held {
+    if let Some(limit) = limit {
         limit_descriptors(limit).at(Step::Descriptors)?;
     }
     for (limit, numbers) in limits.chunks_exact(3).enumerate() {
@@ -154,17 +151,23 @@ fn become_child(
         unsafe { call(number::PRLIMIT64, [0, *resource as usize, bounds.as_ptr() as usize]) }
             .map_err(|errno| Failure { step: Step::Limit, errno, limit: limit as u32 })?;
     }
-    // SAFETY: the kernel reads one set of signals of the size that is passed, which lives during the call.
-    unsafe { call(number::RT_SIGPROCMASK, [SIG_SETMASK, (&raw const NO_SIGNALS) as usize, 0, size_of::<u64>()]) }
-        .at(Step::SignalMask)?;
+    unblock_signals().at(Step::SignalMask)?;
     // SAFETY: the host put as many strings there.
     let (argv, envp) = unsafe { (text.strings(request.arguments), text.strings(request.variables)) };
     Err(execute(program, path, argv, envp)).at(Step::Exec)
 }
 
 const CLOSE_RANGE_CLOEXEC: usize = 4;
-const SIG_SETMASK: usize = 2;
-static NO_SIGNALS: u64 = 0;
+
+/// The most memory that the gate had, in KiB, which is this process's, too. The gate itself is said to have had the host's.
+fn peak() -> Result<u32, i32> {
+    // struct rusage: two times of two words, then this, and 13 more. As in getrusage(2), 0 is this process.
+    let mut usage = [0u64; 18];
+    // SAFETY: the kernel writes the struct, which lives during the call.
+    unsafe { call(number::GETRUSAGE, [0, (&raw mut usage) as usize]) }?;
+    let [_, _, _, _, peak, ..] = usage;
+    Ok(peak as u32)
+}
 
 /// Executes the program: the very file that was opened, or, for a script, the file at its path. See the steps of a child
 /// without confinement.

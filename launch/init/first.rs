@@ -2,19 +2,22 @@
 //!
 //! From descriptor 0 it reads the number of each child. When the child ends, it kills every other process of the namespace,
 //! waits until none is left, makes `/tmp` anew (the program's second argument are the options; empty for none), and writes a
-//! byte to descriptor 2. When the host ends, or nobody is to write to descriptor 0 any more, it ends: its end is the end of
-//! every process in the namespace.
+//! byte to descriptor 2. When the host ends, or becomes another program, or nobody is to write to descriptor 0 any more, it
+//! ends: its end is the end of every process in the namespace.
 //!
 //! It keeps one capability, CAP_SYS_ADMIN in the user namespace, for `/tmp`. It takes no input but the number. The children
 //! cannot trace it: they have no capability, and their Landlock domain does not hold it.
 
-use crate::call::{ECHILD, EINTR, ESRCH, call, close, common, exit, number, read, wait, write};
+use crate::call::{ECHILD, EINTR, ESRCH, call, close, common, exit, number, read, unblock_signals, wait, write};
 
 /// Where children come from.
 const CONTROL: usize = 0;
+/// A pidfd.
 const HOST: usize = 1;
 /// Where to say that the room is clean.
 const CLEAN: usize = 2;
+/// The gate's socket. The host sends nothing there, and its end is closed by exec.
+const SOCKET: usize = 3;
 
 const SIGKILL: usize = 9;
 const EVERYBODY: usize = -1isize as usize;
@@ -28,11 +31,13 @@ const TMPFS: *const u8 = c"tmpfs".as_ptr().cast();
 
 /// Serves one child after the other. Whatever cannot be done ends it, and with it the room.
 pub fn keep_room(tmp: *const u8) -> ! {
+    // To process 1 a signal of its namespace that it has no handler for is none. One that is blocked, though, would be kept, and
+    // count for the host's user.
+    if unblock_signals().is_err() {
+        exit()
+    }
     loop {
-        let [_, has_host_ended] = wait([CONTROL, HOST]);
-        if has_host_ended {
-            exit()
-        }
+        wait_unless_left(CONTROL);
         let mut child = [0; size_of::<i32>()];
         if read(CONTROL, &mut child) != Ok(child.len()) {
             exit()
@@ -40,10 +45,7 @@ pub fn keep_room(tmp: *const u8) -> ! {
         // SAFETY: the call takes numbers.
         match unsafe { call(common::PIDFD_OPEN, [i32::from_ne_bytes(child) as usize]) } {
             Ok(pidfd) => {
-                let [_, has_host_ended] = wait([pidfd, HOST]);
-                if has_host_ended {
-                    exit()
-                }
+                wait_unless_left(pidfd);
                 close(pidfd);
             }
             // It has ended, and was collected.
@@ -55,6 +57,14 @@ pub fn keep_room(tmp: *const u8) -> ! {
         if write(CLEAN, &[0]).is_err() {
             exit()
         }
+    }
+}
+
+/// Waits until there is something to read. Without a host it ends.
+fn wait_unless_left(fd: usize) {
+    let [_, has_ended, is_left] = wait([fd, HOST, SOCKET]);
+    if has_ended || is_left {
+        exit()
     }
 }
 

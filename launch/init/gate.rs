@@ -7,14 +7,15 @@
 //!
 //! In a room, it has itself entered the namespaces but that of processes, which what it creates is in. It creates a candidate,
 //! and when the first process says by descriptor 3 that the room is clean again, the next one, until the host lets go of its
-//! socket, or the first process has ended, of which descriptor 1 is a pidfd.
+//! socket, or the first process has ended, of which descriptor 1 is a pidfd. From descriptor 5 on it has the directories that
+//! may be written to.
 //!
 //! Outside of rooms it creates one candidate at once and then one each time that it is asked to; descriptor 3 is the Landlock
 //! ruleset of all. It is also the guard of their process groups: when a child ends, it kills that group, and when the host ends,
 //! of which descriptor 1 is a pidfd, or nobody is to ask it any more, all of them.
 
 use crate::arena::Arena;
-use crate::call::{EINTR, call, clone, close, common, exit, number, read, send, wait};
+use crate::call::{EINTR, ESRCH, call, clone, close, common, exit, number, read, send, wait};
 use crate::child::{self, Candidate, Held};
 use crate::message::{Offer, Plain, Report, Step};
 use crate::restrict::{self, Setup};
@@ -29,8 +30,10 @@ const CLEAN: usize = 3;
 pub const RULESET: usize = 3;
 /// Where the first process learns of a child.
 pub const CONTROL: usize = 4;
-/// The first descriptor that is not for something else.
-const OWN: usize = 5;
+/// The first of the directories that a room shows.
+pub const DIRECTORIES: usize = 5;
+/// The first descriptor that is not for something else, outside of rooms.
+const OWN: usize = 4;
 
 /// CLONE_PARENT, CLONE_PIDFD and CLONE_VM.
 const CANDIDATE: usize = 0x8000 | 0x1000 | 0x100;
@@ -47,8 +50,9 @@ const PIDFD_SIGNAL_PROCESS_GROUP: usize = 4;
 /// room.
 pub fn serve_room() -> ! {
     let setup = take_setup();
-    let Ok(arena) = Arena::new() else { exit() };
-    while create(&setup, Held::InRoom, arena) {
+    let limit = allow_most_descriptors();
+    let arena = Arena::new().unwrap_or_else(|errno| give_up(Step::FirstProcess, errno));
+    while create(&setup, Held::InRoom, limit, arena, None) {
         // SAFETY: it is the arena; its process closed what it had of this.
         close(unsafe { (*arena).pidfd });
         // Whether the room has ended, or nobody wants it any more.
@@ -67,26 +71,12 @@ pub fn serve_room() -> ! {
 pub fn serve_outside() -> ! {
     let setup = take_setup();
     let limit = allow_most_descriptors();
-    // SAFETY: the call takes a number.
-    let Ok(events) = (unsafe { call(number::EPOLL_CREATE1, [0]) }) else { exit() };
+    let events = watch_host().unwrap_or_else(|errno| give_up(Step::FirstProcess, errno));
     let mut last = events;
-    if !watch(events, SOCKET, SOCKET) || !watch(events, OTHER, OTHER) {
-        exit()
-    }
     let mut is_asked = true;
     loop {
         if is_asked {
-            match create_outside(&setup, limit) {
-                // SAFETY: it is an arena.
-                Some(arena) => {
-                    let pidfd = unsafe { (*arena).pidfd };
-                    last = last.max(pidfd);
-                    if !watch(events, pidfd, arena as usize) {
-                        break;
-                    }
-                }
-                None => {}
-            }
+            last = last.max(create_outside(&setup, limit, events));
         }
         is_asked = false;
         let mut event = Event { events: 0, data: 0 };
@@ -108,8 +98,7 @@ pub fn serve_outside() -> ! {
                 unsafe {
                     let child = (*arena).pidfd;
                     kill(child, PIDFD_SIGNAL_PROCESS_GROUP);
-                    // Closing it is not enough: a candidate has a copy until it executes something.
-                    control(events, EPOLL_CTL_DEL, child, 0);
+                    unwatch(events, child);
                     close(child);
                     Arena::free(arena);
                 }
@@ -124,37 +113,42 @@ pub fn serve_outside() -> ! {
     exit()
 }
 
-/// Creates a candidate, and answers its arena.
-fn create_outside(setup: &Setup, limit: Option<[u64; 2]>) -> Option<*mut Arena> {
+/// An epoll that tells what the host says, and its end.
+fn watch_host() -> Result<usize, i32> {
+    // SAFETY: the call takes a number.
+    let events = unsafe { call(number::EPOLL_CREATE1, [0]) }?;
+    watch(events, SOCKET, SOCKET)?;
+    watch(events, OTHER, OTHER)?;
+    Ok(events)
+}
+
+/// Creates a candidate that is watched, and answers its pidfd; zero if there is none.
+fn create_outside(setup: &Setup, limit: Option<[u64; 2]>, events: usize) -> usize {
     match Arena::new() {
-        Ok(arena) if create(setup, Held::Outside(limit), arena) => Some(arena),
+        // SAFETY: it is an arena, which is freed only once its process has ended.
+        Ok(arena) if create(setup, Held::Outside, limit, arena, Some(events)) => unsafe { (*arena).pidfd },
         Ok(arena) => {
             // SAFETY: its process has ended, or there is none.
             unsafe { Arena::free(arena) };
-            None
+            0
         }
         Err(errno) => {
             offer(0, failure(Step::Clone, errno), None);
-            None
+            0
         }
     }
 }
 
 /// What children are held to. Its filter is on from here on, and so they have it, too.
 fn take_setup() -> Setup {
-    let report = match Setup::map(SETUP) {
-        Ok(setup) => match restrict::filter(&setup) {
-            Ok(()) => return setup,
-            Err(errno) => failure(Step::Seccomp, errno),
-        },
-        Err(errno) => failure(Step::FirstProcess, errno),
-    };
-    offer(0, report, None);
-    exit()
+    let setup = Setup::map(SETUP).unwrap_or_else(|errno| give_up(Step::FirstProcess, errno));
+    restrict::filter(&setup).unwrap_or_else(|errno| give_up(Step::Seccomp, errno));
+    setup
 }
 
-/// Creates a candidate, and tells the host. Whether there is one that waits for a request, or has; then its pidfd is in the arena.
-fn create(setup: &Setup, held: Held, arena: *mut Arena) -> bool {
+/// Creates a candidate, and tells the host. Whether there is one that waits for a request, or has; then its pidfd is in the arena,
+/// and watched with it, if that is wanted.
+fn create(setup: &Setup, held: Held, limit: Option<[u64; 2]>, arena: *mut Arena, events: Option<usize>) -> bool {
     let mut pair = [0i32; 2];
     // SAFETY: the kernel writes two numbers to the array, which lives during the call.
     let made = unsafe { call(number::SOCKETPAIR, [AF_UNIX, SOCK_STREAM_CLOEXEC, 0, (&raw mut pair) as usize]) };
@@ -163,7 +157,7 @@ fn create(setup: &Setup, held: Held, arena: *mut Arena) -> bool {
         return false;
     }
     let [of_host, socket] = pair.map(|fd| fd as usize);
-    let mut candidate = Candidate { setup, held, arena, socket, of_host };
+    let mut candidate = Candidate { setup, held, limit, arena, socket, of_host };
     let mut pidfd = 0;
     let token = setup.token();
     // SAFETY: the candidate has access to the arena, which nobody else uses, to what is read-only, and to the variable until
@@ -181,18 +175,37 @@ fn create(setup: &Setup, held: Held, arena: *mut Arena) -> bool {
         }
     };
     let pidfd = pidfd as usize;
-    let mut report = failure(Step::Clone, EINTR);
-    let is_told = read(of_host, report.as_bytes_mut()) == Ok(size_of::<Report>());
-    let is_there = offer(pid, report, Some([pidfd, of_host])) && is_told && report.step == Step::None as u32;
+    let mut report = Report::default();
+    if read(of_host, report.as_bytes_mut()) != Ok(size_of::<Report>()) {
+        // It was killed.
+        report = failure(Step::Clone, ESRCH);
+    }
+    // What cannot be watched is not to be: its group would outlive the host.
+    let is_good = |report: &Report| report.step == Step::None as u32;
+    if let (Some(events), true) = (events, is_good(&report)) {
+        if let Err(errno) = watch(events, pidfd, arena as usize) {
+            report = failure(Step::Clone, errno);
+        }
+    }
+    let is_there = offer(pid, report, Some([pidfd, of_host])) && is_good(&report);
     close(of_host);
     // SAFETY: it is an arena, of which the candidate does not touch this.
     unsafe { (*arena).pidfd = pidfd };
     if !is_there {
-        // It has ended, or does: nobody has the other end of its socket.
+        // It has ended, or does: nobody has the other end of its socket, or the host ends it.
         wait([pidfd]);
+        if let Some(events) = events {
+            unwatch(events, pidfd);
+        }
         close(pidfd);
     }
     is_there
+}
+
+/// Tells the host why there will be no candidate from here.
+fn give_up<T>(step: Step, errno: i32) -> T {
+    offer(0, failure(step, errno), None);
+    exit()
 }
 
 /// Whether the host was told.
@@ -208,7 +221,7 @@ fn offer(pid: i32, report: Report, descriptors: Option<[usize; 2]>) -> bool {
 }
 
 fn failure(step: Step, errno: i32) -> Report {
-    Report { step: step as u32, errno, limit: 0 }
+    Report { step: step as u32, errno, ..Report::default() }
 }
 
 /// One descriptor a child: as many as there may be. Answers the limit there was.
@@ -242,12 +255,18 @@ struct Event {
     data: u64,
 }
 
-fn watch(events: usize, fd: usize, data: usize) -> bool {
+fn watch(events: usize, fd: usize, data: usize) -> Result<(), i32> {
     control(events, EPOLL_CTL_ADD, fd, data)
 }
 
-fn control(events: usize, operation: usize, fd: usize, data: usize) -> bool {
+/// To close the descriptor is not enough: a candidate has a copy until it executes something, and the host another one.
+fn unwatch(events: usize, fd: usize) {
+    // It may not have been watched.
+    let _ = control(events, EPOLL_CTL_DEL, fd, 0);
+}
+
+fn control(events: usize, operation: usize, fd: usize, data: usize) -> Result<(), i32> {
     let event = Event { events: EPOLLIN, data: data as u64 };
     // SAFETY: the kernel reads the struct, which lives during the call.
-    unsafe { call(number::EPOLL_CTL, [events, operation, fd, (&raw const event) as usize]) }.is_ok()
+    unsafe { call(number::EPOLL_CTL, [events, operation, fd, (&raw const event) as usize]) }.map(drop)
 }

@@ -35,6 +35,8 @@ unsafe impl Plain for Offer {}
 /// - the TCP ports that may be connected to, of 8 bytes each;
 /// - rights to files, of 8 bytes each;
 /// - as many paths, each ended by NUL, that the rights are to.
+///
+/// The gate has descriptors, too, of directories that there are rights to.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub(super) struct Setup {
@@ -52,6 +54,10 @@ pub(super) struct Setup {
     pub(super) ports: u64,
     /// How many paths there are.
     pub(super) rules: u64,
+    /// How many of those directories there are.
+    pub(super) directories: u64,
+    /// The rights to each of them.
+    pub(super) of_directories: u64,
 }
 
 /// What a child is to execute. Its streams come with it, and, as far as the flags say so, more descriptors in the order of
@@ -114,7 +120,16 @@ pub(super) struct Report {
     pub(super) errno: i32,
     /// Which of the limits it was.
     pub(super) limit: u32,
+    /// If none has failed: the most memory, in KiB, that the gate had up to now. To the kernel, the child had it, too.
+    pub(super) peak: u32,
 }
+
+/// The memory that a child takes of the gate's for its start, in bytes.
+pub(super) const ARENA: usize = 128 * 1024;
+
+/// What follows a request takes no more than that if it is not larger than this, with the size of a pointer for each string, and
+/// for the end of the arguments and of the environment. Otherwise it takes as much more.
+pub(super) const SMALL: usize = 60 * 1024;
 
 /// A child that waits for a request, or one that there was none of. With the first come its pidfd and its socket.
 #[repr(C)]

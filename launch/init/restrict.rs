@@ -3,6 +3,7 @@
 //! The host has decided all of it; here it is handed to the kernel.
 
 use crate::call::{ENOENT, call, close, common, number};
+use crate::gate::DIRECTORIES;
 use crate::message;
 use crate::stat::Stat;
 
@@ -107,7 +108,8 @@ struct Beneath {
 impl Ruleset {
     /// The ruleset of a room: about files that are each child's own.
     pub fn make(setup: &Setup) -> Result<Ruleset, i32> {
-        let message::Setup { filter, token: _, files, network, scopes, ports, rules } = setup.head();
+        let message::Setup { filter, token: _, files, network, scopes, ports, rules, directories, of_directories } =
+            setup.head();
         let handled = [files, network, scopes];
         // SAFETY: struct landlock_ruleset_attr is these numbers, which live during the call. A kernel that knows a shorter one
         // takes it as long as what it does not know is zero.
@@ -132,6 +134,10 @@ impl Ruleset {
                 }
                 path = path.add(1);
             }
+        }
+        // Not by their paths: what lies there is what the guest makes of it.
+        for directory in 0..directories {
+            ruleset.allow(of_directories, DIRECTORIES + directory as usize)?;
         }
         Ok(ruleset)
     }

@@ -29,8 +29,6 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::process::{PidfdFlags, getpid, pidfd_open};
-
 pub(super) use self::gate::Ends;
 pub(super) use self::guard::Post;
 use self::landlock::Rules;
@@ -52,8 +50,6 @@ pub(crate) struct Profile {
     setup: OwnedFd,
     /// The program of first processes and gates.
     init: Arc<OwnedFd>,
-    /// The host, for them to see its end.
-    host: OwnedFd,
 }
 
 /// Where children are.
@@ -69,6 +65,8 @@ enum Place {
 #[derive(Debug)]
 struct Inside {
     namespaces: build::Namespaces,
+    /// The host's directories that children may write to.
+    writable: Vec<OwnedFd>,
     has_proc: bool,
     tmp_options: CString,
     /// What is shown below `/tmp`.
@@ -82,22 +80,16 @@ impl Profile {
     pub(crate) fn build(confinement: &Confinement) -> Result<Profile, ConfineError> {
         let rules = landlock::rules(confinement)?;
         let init = init::program()?;
-        let host = pidfd_open(getpid(), PidfdFlags::empty()).map_err(|errno| missing(Need::Init, errno))?;
         let token = Token::new().map_err(|errno| missing(Need::Seccomp, errno))?;
         let setup = setup::setup(&seccomp::filter(confinement, token), token, &rules)?;
         let place = match rules {
-            Rules::Own { .. } => Place::Rooms(Inside::build(confinement)?),
+            Rules::Own { writable, .. } => Place::Rooms(Inside::build(confinement, writable)?),
             Rules::Shared(ruleset) => Place::Outside {
                 guarded: guard::Guarded::default(),
                 ruleset,
             },
         };
-        Ok(Profile {
-            place,
-            setup,
-            init,
-            host,
-        })
+        Ok(Profile { place, setup, init })
     }
 
     pub(crate) fn tier(&self) -> Tier {
@@ -135,12 +127,13 @@ impl Profile {
 }
 
 impl Inside {
-    fn build(confinement: &Confinement) -> Result<Inside, ConfineError> {
+    fn build(confinement: &Confinement, writable: Vec<OwnedFd>) -> Result<Inside, ConfineError> {
         let own_network = confinement.network == Network::None;
         let plan = plan::plan(confinement)?;
         let (namespaces, has_proc) = build::build(&plan, confinement, own_network)?;
         Ok(Inside {
             namespaces,
+            writable,
             has_proc,
             tmp_options: plan.tmp_options,
             below_tmp: plan.below_tmp,

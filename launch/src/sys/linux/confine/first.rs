@@ -15,20 +15,18 @@ use crate::Stage;
 
 /// What it is to be, and its descriptors, in the order in which the program has them.
 pub(super) enum Role<'a> {
-    /// Process 1 of a room: what it reads from, the host, what it writes to; and the options of the `/tmp` that it makes anew.
-    Room([RawFd; 3], &'a CStr),
+    /// Process 1 of a room: what it reads from, the host, what it writes to, and the gate's socket; and the options of the `/tmp`
+    /// that it makes anew.
+    Room([RawFd; 4], &'a CStr),
     /// The gate of a room: its socket, the first process, what it is held to, what it reads from the first process by, and
-    /// writes to it.
-    Gate([RawFd; 5]),
+    /// writes to it; and the directories that may be written to.
+    Gate(&'a mut [RawFd]),
     /// The gate of the reduced tier: its socket, the host, what it is held to, and the Landlock ruleset.
     Outside([RawFd; 4]),
 }
 
-/// Above all descriptors of the program.
-const OUT_OF_THE_WAY: RawFd = 8;
-
 /// Becomes it. Returns only if that fails. In a process before exec: nothing here allocates.
-pub(super) fn execute(profile: &Profile, role: &Role<'_>) -> Failure {
+pub(super) fn execute(profile: &Profile, mut role: Role<'_>) -> Failure {
     let null = std::ptr::null::<c_char>();
     let name = c"childproof".as_ptr();
     let arguments = match role {
@@ -36,7 +34,7 @@ pub(super) fn execute(profile: &Profile, role: &Role<'_>) -> Failure {
         Role::Gate(_) => [name, c"gate".as_ptr(), null, null],
         Role::Outside(_) => [name, c"outside".as_ptr(), null, null],
     };
-    match prepare(profile, role) {
+    match prepare(profile, &mut role) {
         Ok(program) => Failure {
             stage: Stage::FirstProcess,
             // SAFETY: both arrays end with null, and hold strings that live until this process has left the memory.
@@ -46,28 +44,29 @@ pub(super) fn execute(profile: &Profile, role: &Role<'_>) -> Failure {
     }
 }
 
-fn prepare(profile: &Profile, role: &Role<'_>) -> Result<RawFd, Failure> {
+fn prepare(profile: &Profile, role: &mut Role<'_>) -> Result<RawFd, Failure> {
     // It may share the host's table until here.
     raw::unshare_descriptors().at(Stage::FirstProcess)?;
     kernel::set_no_new_privileges().at(Stage::Privileges)?;
-    let program = raw::duplicate_above(profile.init.as_raw_fd(), OUT_OF_THE_WAY).at(Stage::FirstProcess)?;
-    match role {
+    let descriptors = match role {
         Role::Room(descriptors, _) => {
-            // What the kernel does by itself then is to collect the orphans of the tree. All signals stay blocked.
+            // What the kernel does by itself then is to collect the orphans of the tree.
             raw::ignore_signal(libc::SIGCHLD).at(Stage::FirstProcess)?;
             kernel::keep_mount_capability().at(Stage::Privileges)?;
-            place(descriptors).at(Stage::FirstProcess)?;
+            descriptors.as_mut_slice()
         }
         Role::Gate(descriptors) => {
             prepare_gate()?;
-            place(descriptors).at(Stage::FirstProcess)?;
+            descriptors
         }
         Role::Outside(descriptors) => {
+            // Only a privileged host can.
+            let _ = kernel::clear_groups();
             prepare_gate()?;
-            place(descriptors).at(Stage::FirstProcess)?;
+            descriptors.as_mut_slice()
         }
-    }
-    Ok(program)
+    };
+    place(descriptors, profile.init.as_raw_fd()).at(Stage::FirstProcess)
 }
 
 /// What its children begin with: no capabilities, no signals of the host's terminal, and the defaults for all signals.
@@ -77,16 +76,19 @@ fn prepare_gate() -> Result<(), Failure> {
     kernel::drop_capabilities().at(Stage::Privileges)
 }
 
-/// Gives the descriptors the numbers from 0 on, and has exec close all others.
-fn place<const N: usize>(descriptors: &[RawFd; N]) -> raw::Result<()> {
-    let mut above = [-1; N];
-    for (above, descriptor) in above.iter_mut().zip(descriptors) {
-        *above = raw::duplicate_above(*descriptor, OUT_OF_THE_WAY)?;
+/// Gives the descriptors the numbers from 0 on, and has exec close all others, of which the program is one: answers where that is
+/// now. The descriptors are somewhere else then.
+fn place(descriptors: &mut [RawFd], program: RawFd) -> raw::Result<RawFd> {
+    let out_of_the_way = descriptors.len() as RawFd;
+    let program = raw::duplicate_above(program, out_of_the_way)?;
+    for descriptor in &mut *descriptors {
+        *descriptor = raw::duplicate_above(*descriptor, out_of_the_way)?;
     }
-    for (number, above) in (0..).zip(above) {
-        raw::duplicate_onto(above, number)?;
+    for (number, descriptor) in (0..).zip(&*descriptors) {
+        raw::duplicate_onto(*descriptor, number)?;
     }
-    raw::close_range_on_exec(N as u32)
+    raw::close_range_on_exec(descriptors.len() as u32)?;
+    Ok(program)
 }
 
 /// Makes the `/proc` and the `/tmp` of a room, in a process of its pid namespace.

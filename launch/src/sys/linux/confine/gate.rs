@@ -16,7 +16,7 @@ use super::super::process::end;
 use super::super::raw::{self, Errno};
 use super::super::steps::{At, Failure};
 use super::super::{reaper, wait};
-use super::message::{Offer as Message, Plain, Report};
+use super::message::{ARENA, Offer as Message, Plain, Report};
 use super::request::{DESCRIPTORS, Request, failure};
 use crate::Stage;
 
@@ -47,6 +47,8 @@ pub(super) struct Candidate {
     pid: libc::pid_t,
     pidfd: OwnedFd,
     socket: OwnedFd,
+    /// The most memory, in bytes, that its gate had.
+    peak: u64,
 }
 
 /// What becomes of a candidate that was given a request.
@@ -55,6 +57,8 @@ pub(super) enum Outcome {
     Started {
         pid: libc::pid_t,
         pidfd: OwnedFd,
+        /// The most memory, in bytes, that its gate had, without what others take for their starts meanwhile.
+        peak: u64,
     },
     Failed(Failure),
     /// It had ended before.
@@ -90,17 +94,17 @@ impl Gate {
                 errno: errno.into(),
             }),
             Ok(_) => match receive(self.0.socket.as_fd()) {
-                // It would be watched over by nobody.
-                Received::Candidate(candidate, _) if !awaited[1].revents().is_empty() => {
-                    candidate.abandon();
-                    Offer::Gone
-                }
                 Received::Candidate(candidate, report) => match failure(report, None) {
-                    None => Offer::Candidate(candidate),
                     Some(failure) => {
                         candidate.abandon();
                         Offer::Failed(failure)
                     }
+                    // It would be watched over by nobody.
+                    None if !awaited[1].revents().is_empty() => {
+                        candidate.abandon();
+                        Offer::Gone
+                    }
+                    None => Offer::Candidate(candidate),
                 },
                 Received::Failure(failure) => Offer::Failed(failure),
                 // Another thread may have taken what there was.
@@ -184,7 +188,18 @@ fn receive(socket: BorrowedFd<'_>) -> Received {
     let mut descriptors = descriptors.by_ref().flatten();
     let Message { pid, report } = message;
     match (descriptors.next(), descriptors.next()) {
-        (Some(pidfd), Some(socket)) => Received::Candidate(Candidate { pid, pidfd, socket }, report),
+        (Some(pidfd), Some(socket)) => {
+            let peak = u64::from(report.peak) * 1024;
+            Received::Candidate(
+                Candidate {
+                    pid,
+                    pidfd,
+                    socket,
+                    peak,
+                },
+                report,
+            )
+        }
         (first, _) => {
             drop(first);
             if pid == 0 {
@@ -229,6 +244,7 @@ impl Candidate {
             Ok(0) if was_there => Outcome::Started {
                 pid: self.pid,
                 pidfd: self.pidfd,
+                peak: self.peak + ARENA as u64 + request.extra_memory(),
             },
             Ok(1..) => {
                 self.abandon();
@@ -271,5 +287,5 @@ impl Candidate {
 
 /// The failure of what ended without a word, which only what is killed does.
 pub(super) fn killed<T>() -> Result<T, Failure> {
-    Err(Errno(libc::EINTR)).at(Stage::FirstProcess)
+    Err(Errno(libc::ESRCH)).at(Stage::FirstProcess)
 }

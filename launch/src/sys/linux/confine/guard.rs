@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::event::Timespec;
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{PidfdFlags, Resource, getpid, getrlimit, pidfd_open};
 
 use super::super::process::{Started, Tree};
 use super::super::raw::{self, Errno, SignalSet};
@@ -17,6 +17,7 @@ use super::super::steps::{At, Failure};
 use super::Profile;
 use super::first::{self, Role};
 use super::gate::{self, Gate, Offer, Outcome, killed};
+use super::message::ARENA;
 use super::request::Request;
 use crate::Stage;
 
@@ -26,6 +27,8 @@ struct Guard {
     gate: Gate,
     /// How many children it watches over.
     children: AtomicU64,
+    /// How much memory, in bytes, large requests took of its.
+    extra_memory: AtomicU64,
 }
 
 /// The guard there is. It is started with the first child.
@@ -50,6 +53,12 @@ impl Guarded {
         for _ in 0..TRIES {
             let post = Post::take(self.guard(profile, ruleset)?)?;
             let gate = &post.0.gate;
+            let extra_memory = request.extra_memory();
+            if extra_memory > 0 {
+                // A gate that has had much memory says so of every child: the next ones come from another one.
+                post.0.extra_memory.fetch_add(extra_memory, Ordering::Relaxed);
+                self.forget(&post.0);
+            }
             let (offer, is_asked) = match gate.offer(Some(&Timespec::default())) {
                 Offer::NotYet => (wait_for_offer(gate), true),
                 offer => (offer, false),
@@ -70,12 +79,14 @@ impl Guarded {
                 gate.ask();
             }
             match outcome {
-                Some(Outcome::Started { pid, pidfd }) => {
+                Some(Outcome::Started { pid, pidfd, peak }) => {
+                    // One more may be on its way.
+                    let of_others = ARENA as u64 + post.0.extra_memory.load(Ordering::Relaxed);
                     return Ok(Started {
                         pid,
                         pidfd,
                         tree: Tree::GuardedGroup { _post: post },
-                        foreign_peak: 0,
+                        foreign_peak: peak + of_others,
                     });
                 }
                 Some(Outcome::Failed(failure)) => return Err(failure),
@@ -93,15 +104,16 @@ impl Guarded {
         let guard = Arc::new(Guard {
             gate: start(profile, ruleset)?,
             children: AtomicU64::new(0),
+            extra_memory: AtomicU64::new(0),
         });
         *slot = Some(guard.clone());
         Ok(guard)
     }
 
-    /// It has ended: another one takes its place.
-    fn forget(&self, ended: &Arc<Guard>) {
+    /// Another one takes its place.
+    fn forget(&self, other: &Arc<Guard>) {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.take_if(|guard| Arc::ptr_eq(guard, ended));
+        slot.take_if(|guard| Arc::ptr_eq(guard, other));
     }
 }
 
@@ -146,10 +158,11 @@ struct Start<'a> {
 fn start(profile: &Profile, ruleset: &OwnedFd) -> Result<Gate, Failure> {
     let blocked = BlockedSignals::new(SignalSet::FULL).at(Stage::FirstProcess)?;
     let (socket, of_gate) = gate::sockets().at(Stage::FirstProcess)?;
+    let host = pidfd_open(getpid(), PidfdFlags::empty()).at(Stage::FirstProcess)?;
     let stack = Stack::new().at(Stage::Stack)?;
     let mut start = Start {
         profile,
-        descriptors: [&of_gate, &profile.host, &profile.setup, ruleset].map(AsRawFd::as_raw_fd),
+        descriptors: [&of_gate, &host, &profile.setup, ruleset].map(AsRawFd::as_raw_fd),
         failure: None,
     };
     let mut pidfd = -1;
@@ -169,6 +182,6 @@ fn start(profile: &Profile, ruleset: &OwnedFd) -> Result<Gate, Failure> {
 extern "C" fn guard(start: *mut c_void) -> c_int {
     // SAFETY: the host passes a pointer to a `Start` that it does not touch until this process has left its memory.
     let start = unsafe { &mut *start.cast::<Start<'_>>() };
-    start.failure = Some(first::execute(start.profile, &Role::Outside(start.descriptors)));
+    start.failure = Some(first::execute(start.profile, Role::Outside(start.descriptors)));
     raw::exit(127)
 }

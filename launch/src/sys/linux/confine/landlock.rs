@@ -4,7 +4,7 @@
 //! In the full tier it stands behind the namespaces, in the reduced tier it is what holds. A child restricts itself, and all
 //! that it starts is restricted with it, for ever.
 
-use std::ffi::CString;
+use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -16,13 +16,13 @@ use linux_raw_sys::landlock::{
     LANDLOCK_SCOPE_SIGNAL,
 };
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
-use rustix::io::Errno as SystemErrno;
+use rustix::io::{Errno as SystemErrno, fcntl_dupfd_cloexec};
 
 use super::super::raw;
 use super::kernel::{self, Ruleset};
 use super::missing;
 use super::plan::{CONFIGURATION, DEVICES, resolver};
-use crate::{ConfineError, Confinement, Need, Network, PROGRAMS, Tier};
+use crate::{ConfineError, Confinement, Directory, Need, Network, PROGRAMS, Tier};
 
 /// The first version that knows signals and abstract sockets (Linux 6.12): without namespaces there is nothing else that
 /// keeps a child's signals from the host.
@@ -46,7 +46,8 @@ const OF_FILES: u32 = LANDLOCK_ACCESS_FS_EXECUTE
     | LANDLOCK_ACCESS_FS_IOCTL_DEV;
 const TO_READ: u32 = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 /// What belongs to a file of one's own: all but to make devices.
-const TO_WRITE: u32 = !(LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_IOCTL_DEV);
+pub(super) const TO_WRITE: u32 =
+    !(LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_IOCTL_DEV);
 const OF_DEVICES: u32 = LANDLOCK_ACCESS_FS_READ_FILE
     | LANDLOCK_ACCESS_FS_WRITE_FILE
     | LANDLOCK_ACCESS_FS_TRUNCATE
@@ -59,7 +60,9 @@ pub(super) enum Rules {
     Own {
         ruleset: Ruleset,
         /// Where rights are given, and to all that lies below: what the child finds by these paths.
-        files: Vec<(CString, u32)>,
+        files: Vec<(&'static CStr, u32)>,
+        /// Directories that it may write to.
+        writable: Vec<OwnedFd>,
         ports: Vec<u16>,
     },
     /// They are the same for all.
@@ -107,7 +110,8 @@ pub(super) fn rules(confinement: &Confinement) -> Result<Rules, ConfineError> {
     };
     match confinement.tier {
         Tier::Full => Ok(Rules::Own {
-            files: inside(confinement)?,
+            files: INSIDE.to_vec(),
+            writable: writable(confinement)?,
             ruleset,
             ports,
         }),
@@ -143,23 +147,16 @@ fn handled(version: u32) -> u32 {
 }
 
 /// The rules for a root that shows what may be seen and nothing else: read everything, write where it may be written.
-fn inside(confinement: &Confinement) -> Result<Vec<(CString, u32)>, ConfineError> {
-    let mut files = vec![
-        (c"/".to_owned(), TO_READ),
-        (c"/dev".to_owned(), OF_DEVICES),
-        (c"/tmp".to_owned(), TO_WRITE),
-    ];
-    let writable = || confinement.directories.iter().filter(|directory| directory.writable);
-    for directory in writable() {
-        // What lies below another one has its rights. Its path would be what the guest makes of it.
-        if writable().any(|other| other.target != directory.target && directory.target.starts_with(&other.target)) {
-            continue;
-        }
-        let path = CString::new(directory.target.as_os_str().as_encoded_bytes())
-            .map_err(|_| unusable(&directory.target, SystemErrno::INVAL))?;
-        files.push((path, TO_WRITE));
-    }
-    Ok(files)
+const INSIDE: &[(&CStr, u32)] = &[(c"/", TO_READ), (c"/dev", OF_DEVICES), (c"/tmp", TO_WRITE)];
+
+/// The directories that the rules of a root let it write to. A rule is about a directory itself, wherever it is shown.
+fn writable(confinement: &Confinement) -> Result<Vec<OwnedFd>, ConfineError> {
+    let writable = confinement.directories.iter().filter(|directory| directory.writable);
+    writable.map(copy).collect()
+}
+
+fn copy(directory: &Directory) -> Result<OwnedFd, ConfineError> {
+    fcntl_dupfd_cloexec(&directory.source, 3).map_err(|errno| unusable(&directory.target, errno))
 }
 
 /// The rules for the host's own root.
@@ -199,10 +196,8 @@ fn outside(confinement: &Confinement) -> Result<Vec<(OwnedFd, u32)>, ConfineErro
         files.push((open(device)?, OF_DEVICES));
     }
     for directory in &confinement.directories {
-        let source = rustix::io::fcntl_dupfd_cloexec(&directory.source, 3)
-            .map_err(|errno| unusable(&directory.target, errno))?;
         let access = if directory.writable { TO_WRITE } else { TO_READ };
-        files.push((source, access));
+        files.push((copy(directory)?, access));
     }
     // Of processes, a child could read there what is said of all of them, and rules cannot tell its own.
     for file in ["/proc/cpuinfo", "/proc/filesystems", "/proc/meminfo", "/proc/stat"] {

@@ -8,7 +8,7 @@ use super::super::image::{FileNumber, Identity};
 use super::super::raw::Errno;
 use super::super::spawn::Image;
 use super::super::steps::{At, Failure};
-use super::message::{self, CONTROL_GROUP, DIRECTORY, PROGRAM, Plain, Report, Step};
+use super::message::{self, CONTROL_GROUP, DIRECTORY, PROGRAM, Plain, Report, SMALL, Step};
 use crate::{Command, Resource, Stage};
 
 /// How many descriptors there are at most: the streams, the control group, the program and the working directory.
@@ -20,6 +20,8 @@ pub(in super::super) struct Request<'a> {
     descriptors: Vec<BorrowedFd<'a>>,
     /// The working directory, where none was given.
     own_directory: Option<OwnedFd>,
+    /// How many pointers to strings there are.
+    strings: usize,
     /// The limits that are set, in order.
     resources: Vec<Resource>,
 }
@@ -90,6 +92,7 @@ impl<'a> Request<'a> {
         bytes.append(&mut text);
         Request {
             bytes,
+            strings: image.argv.len() + image.envp.len() + 2,
             descriptors,
             own_directory: None,
             resources: image.rlimits.iter().map(|(resource, ..)| *resource).collect(),
@@ -103,6 +106,12 @@ impl<'a> Request<'a> {
     pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let own = self.own_directory.as_ref().map(AsFd::as_fd);
         self.descriptors.iter().copied().chain(own)
+    }
+
+    /// How much memory, in bytes, it takes of the gate's that a smaller one does not.
+    pub(super) fn extra_memory(&self) -> u64 {
+        let size = self.bytes.len() + self.strings * size_of::<usize>();
+        if size <= SMALL { 0 } else { size as u64 }
     }
 
     /// What a report says.

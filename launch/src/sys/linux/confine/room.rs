@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::event::Timespec;
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{PidfdFlags, getpid, pidfd_open};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
 use super::super::process::{Started, Tree, end};
@@ -61,7 +62,7 @@ struct Room {
 pub(in super::super) struct Stay {
     room: Room,
     rooms: Arc<Rooms>,
-    /// Whether the room can be made clean.
+    /// Whether the room can be made as good as new.
     can_be_cleaned: bool,
     was_killed: AtomicBool,
 }
@@ -101,15 +102,16 @@ impl Rooms {
         let stay = Stay {
             room,
             rooms: Arc::clone(self),
-            can_be_cleaned: inside.below_tmp.is_empty(),
+            // A gate that has had much memory says so of every child.
+            can_be_cleaned: inside.below_tmp.is_empty() && request.extra_memory() == 0,
             was_killed: AtomicBool::new(false),
         };
         match candidate.start(request) {
-            Outcome::Started { pid, pidfd } => Some(Ok(Started {
+            Outcome::Started { pid, pidfd, peak } => Some(Ok(Started {
                 pid,
                 pidfd,
                 tree: Tree::Room(stay),
-                foreign_peak: 0,
+                foreign_peak: peak,
             })),
             Outcome::Failed(failure) => {
                 stay.leave();
@@ -203,12 +205,16 @@ impl Drop for Room {
 /// What the process that makes a room shares with the host.
 struct Making<'a> {
     profile: &'a Profile,
+    /// The host, for the first process to see its end.
+    host: RawFd,
     inside: &'a Inside,
     stack: &'a Stack,
     /// What the first process and the gate tell each other by: where each reads, and where the other writes.
     control: (RawFd, RawFd),
     clean: (RawFd, RawFd),
     socket: RawFd,
+    /// The descriptors of the gate: places for five, and the directories.
+    of_gate: Vec<RawFd>,
     first: c_int,
     /// Whether the first process has left the host's memory.
     is_made: bool,
@@ -225,13 +231,20 @@ fn make(profile: &Profile, inside: &Inside) -> Result<Room, Failure> {
     let clean = pipe_with(PipeFlags::CLOEXEC).at(Stage::FirstProcess)?;
     let (socket, of_gate) = gate::sockets().at(Stage::FirstProcess)?;
     let ends = |(reader, writer): &(OwnedFd, OwnedFd)| (reader.as_raw_fd(), writer.as_raw_fd());
+    // Not that of the profile's maker: a host may have become a copy of itself since, as a daemon does.
+    let host = pidfd_open(getpid(), PidfdFlags::empty()).at(Stage::FirstProcess)?;
     let mut making = Making {
         profile,
+        host: host.as_raw_fd(),
         inside,
         stack: &inner,
         control: ends(&control),
         clean: ends(&clean),
         socket: of_gate.as_raw_fd(),
+        of_gate: vec![-1; 5]
+            .into_iter()
+            .chain(inside.writable.iter().map(AsRawFd::as_raw_fd))
+            .collect(),
         first: -1,
         is_made: false,
         failure: None,
@@ -246,15 +259,15 @@ fn make(profile: &Profile, inside: &Inside) -> Result<Room, Failure> {
     let gate = Gate::new(maker, unsafe { OwnedFd::from_raw_fd(pidfd) }, socket);
     // SAFETY: the kernel made the descriptor for this call, in the table that the maker shares, and nothing else owns it.
     let first = (making.first >= 0).then(|| unsafe { OwnedFd::from_raw_fd(making.first) });
-    match (making.failure, first) {
-        (None, Some(first)) if making.is_made => Ok(Room {
+    match first {
+        Some(first) if making.is_made && making.failure.is_none() => Ok(Room {
             first: ManuallyDrop::new(first),
             gate,
         }),
-        (failure, first) => {
+        first => {
             // A maker leaves without a word only when it is killed. What it made may still be at work here.
             first.iter().for_each(end);
-            failure.map_or_else(killed, Err)
+            making.failure.map_or_else(killed, Err)
         }
     }
 }
@@ -267,8 +280,9 @@ extern "C" fn maker(making: *mut c_void) -> c_int {
         Ok(()) => {
             let ((_, number), (clean, _)) = (making.control, making.clean);
             let setup = making.profile.setup.as_raw_fd();
-            let role = Role::Gate([making.socket, making.first, setup, clean, number]);
-            first::execute(making.profile, &role)
+            let own = [making.socket, making.first, setup, clean, number];
+            making.of_gate.iter_mut().zip(own).for_each(|(place, own)| *place = own);
+            first::execute(making.profile, Role::Gate(&mut making.of_gate))
         }
         Err(failure) => failure,
     });
@@ -311,9 +325,8 @@ extern "C" fn first_process(making: *mut c_void) -> c_int {
     making.failure = Some(match furnished {
         Ok(()) => {
             let ((number, _), (_, clean)) = (making.control, making.clean);
-            let host = making.profile.host.as_raw_fd();
-            let role = Role::Room([number, host, clean], &making.inside.tmp_options);
-            first::execute(making.profile, &role)
+            let descriptors = [number, making.host, clean, making.socket];
+            first::execute(making.profile, Role::Room(descriptors, &making.inside.tmp_options))
         }
         Err(failure) => failure,
     });

@@ -4,16 +4,21 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::MemfdFlags;
 
-use super::landlock::Rules;
+use super::landlock::{self, Rules};
 use super::message::{Plain, Setup};
 use super::seccomp::{Filter, Token};
 use super::{memory, missing};
 use crate::{ConfineError, Need};
 
 pub(super) fn setup(filter: &Filter, Token(token): Token, rules: &Rules) -> Result<OwnedFd, ConfineError> {
-    let (ruleset, files, ports) = match rules {
-        Rules::Own { ruleset, files, ports } => (Some(ruleset), files.as_slice(), ports.as_slice()),
-        Rules::Shared(_) => (None, Default::default(), Default::default()),
+    let (ruleset, files, directories, ports) = match rules {
+        Rules::Own {
+            ruleset,
+            files,
+            writable,
+            ports,
+        } => (Some(ruleset), files.as_slice(), writable.len(), ports.as_slice()),
+        Rules::Shared(_) => Default::default(),
     };
     let head = Setup {
         filter: filter.instructions().len() as u64,
@@ -23,6 +28,8 @@ pub(super) fn setup(filter: &Filter, Token(token): Token, rules: &Rules) -> Resu
         scopes: ruleset.map_or(0, |ruleset| ruleset.scopes),
         ports: ports.len() as u64,
         rules: files.len() as u64,
+        directories: directories as u64,
+        of_directories: landlock::TO_WRITE.into(),
     };
     let mut bytes = head.as_bytes().to_vec();
     for instruction in filter.instructions() {
@@ -32,6 +39,6 @@ pub(super) fn setup(filter: &Filter, Token(token): Token, rules: &Rules) -> Resu
     }
     bytes.extend(ports.iter().flat_map(|port| u64::from(*port).to_ne_bytes()));
     bytes.extend(files.iter().flat_map(|(_, access)| u64::from(*access).to_ne_bytes()));
-    bytes.extend(files.iter().flat_map(|(path, _)| path.as_bytes_with_nul()));
+    bytes.extend(files.iter().flat_map(|(path, _)| path.to_bytes_with_nul()));
     memory::file(c"childproof-setup", &bytes, MemfdFlags::NOEXEC_SEAL).map_err(|errno| missing(Need::Init, errno))
 }
