@@ -8,6 +8,7 @@ mod host;
 mod limits;
 mod machines;
 mod many;
+mod nested;
 mod network;
 mod own_tmp;
 mod programs;
