@@ -13,6 +13,7 @@ mod network;
 mod own_tmp;
 mod programs;
 mod starts;
+mod successors;
 mod trees;
 mod view;
 
