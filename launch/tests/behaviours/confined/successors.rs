@@ -4,6 +4,9 @@
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::CommandExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 
 use childproof_launch::{Child, Command, Profile, Stdio, Termination, Tier};
 
@@ -100,6 +103,42 @@ fn children_of_the_reduced_tier_end_when_the_host_becomes_another_program() {
     );
 }
 
+/// Starts children, some of which are killed, so that there are rooms to be made.
+fn start_many(profile: &Profile, started: &AtomicUsize) {
+    let (program, null) = (program("/bin/true"), null());
+    block_on(async {
+        for number in 0..20 {
+            let mut command = Command::new(&program, quiet(&null));
+            let child = command.confine(profile).spawn().unwrap();
+            started.fetch_add(1, Ordering::Relaxed);
+            if number % 2 != 0 {
+                child.kill_tree().unwrap();
+            }
+            child.wait().await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn nothing_stays_of_what_starts_while_the_host_becomes_another_program() {
+    for _ in 0..10 {
+        as_each_user(
+            name!(nothing_stays_of_what_starts_while_the_host_becomes_another_program),
+            || {
+                let (profiles, started) = (TIERS.map(|tier| profile(tier, |_| {})), AtomicUsize::new(0));
+                std::thread::scope(|scope| {
+                    for profile in profiles.iter().chain(&profiles) {
+                        scope.spawn(|| start_many(profile, &started));
+                    }
+                    // Each time at another moment.
+                    until(|| started.load(Ordering::Relaxed) >= std::process::id() as usize % 40);
+                    succeed(0);
+                });
+            },
+        );
+    }
+}
+
 /// Copies of the host, which hold all that it has open until they are told to end.
 struct Copies {
     reader: PipeReader,
@@ -150,35 +189,23 @@ impl Copies {
     }
 }
 
-/// Starts children, some of which are killed, so that there are rooms to be made.
-fn start_many(profile: &Profile) {
-    let (program, null) = (program("/bin/sleep"), null());
-    block_on(async {
-        for number in 0..20 {
-            let seconds = if number % 2 == 0 { "0" } else { "100" };
-            let mut command = Command::new(&program, quiet(&null));
-            let child = command.args([seconds]).confine(profile).spawn().unwrap();
-            if number % 2 != 0 {
-                child.kill_tree().unwrap();
-            }
-            child.wait().await.unwrap();
-        }
-    });
-}
-
 #[test]
 fn copies_of_the_host_keep_nothing_alive_and_let_nobody_wait() {
     as_each_user(name!(copies_of_the_host_keep_nothing_alive_and_let_nobody_wait), || {
         for tier in TIERS {
             let mut copies = Copies::new();
-            let used = profile(tier, |_| {});
-            std::thread::scope(|scope| {
-                let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| start_many(&used))).collect();
-                while !threads.iter().all(|thread| thread.is_finished()) && copies.pids.len() < 100 {
-                    copies.make();
-                }
-                until(|| threads.iter().all(|thread| thread.is_finished()));
-            });
+            let (used, started) = (Arc::new(profile(tier, |_| {})), Arc::new(AtomicUsize::new(0)));
+            // Not scoped, so that one that hangs is not waited for.
+            let start = || {
+                let (used, started) = (used.clone(), started.clone());
+                std::thread::spawn(move || start_many(&used, &started))
+            };
+            let threads = [start(), start(), start()];
+            while !threads.iter().all(JoinHandle::is_finished) && copies.pids.len() < 100 {
+                copies.make();
+            }
+            until(|| threads.iter().all(JoinHandle::is_finished));
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
             assert!(copies.pids.len() > 3);
             // With all of its children gone, and with one that runs.
             let unused = profile(tier, |_| {});
