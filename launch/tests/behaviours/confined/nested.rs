@@ -265,3 +265,18 @@ async fn assert_has_no_more_where_it_is_seen_twice(replacement: &Replacement) {
         assert_eq!(said, "/work\nouter\nouter\n", "{replacement:?}");
     }
 }
+
+#[test]
+fn a_loop_where_a_directory_was_shown_keeps_no_child_from_starting() {
+    as_each_user(
+        name!(a_loop_where_a_directory_was_shown_keeps_no_child_from_starting),
+        || {
+            block_on(async {
+                for replacement in LOOPS {
+                    assert_has_no_more_where_it_is_seen_twice(replacement).await;
+                }
+                until_all_has_ended();
+            });
+        },
+    );
+}
