@@ -2,10 +2,11 @@
 //! what it was shown, and no more.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use childproof_launch::{Profile, Tier};
+use childproof_launch::{Confinement, Profile, SpawnError, Tier};
 use tempfile::TempDir;
 
 use super::{Run, as_each_user, directory, profile, until_all_has_ended};
@@ -279,4 +280,58 @@ fn a_loop_where_a_directory_was_shown_keeps_no_child_from_starting() {
             });
         },
     );
+}
+
+#[test]
+fn a_link_where_a_directory_is_to_be_shown_leads_it_nowhere_else() {
+    as_each_user(
+        name!(a_link_where_a_directory_is_to_be_shown_leads_it_nowhere_else),
+        || {
+            block_on(async {
+                let mut wrong = Vec::new();
+                for target in [
+                    "/etc",
+                    "/usr/lib",
+                    "/usr/bin",
+                    "/dev",
+                    "/proc",
+                    "/tmp",
+                    "/",
+                    "/work/fixed",
+                    "/other",
+                ] {
+                    let host = Host::new();
+                    fs::create_dir(host.at("other")).unwrap();
+                    fs::write(host.at("other/text"), "other\n").unwrap();
+                    // The guest did it, in an earlier run or before its first child, which the profile is built for.
+                    fs::remove_dir(host.at("outer/inner")).unwrap();
+                    symlink(target, host.at("outer/inner")).unwrap();
+                    let mut confinement = Confinement::new(Tier::Full);
+                    confinement.directories = vec![
+                        directory(&host.at("outer"), "/work", true),
+                        directory(&host.at("inner"), "/work/inner", true),
+                        directory(&host.at("fixed"), "/work/fixed", false),
+                        directory(&host.at("other"), "/other", false),
+                    ];
+                    match confinement.build() {
+                        Err(error) => assert_eq!(error.path(), Some(Path::new("/work/inner")), "{error}"),
+                        Ok(profile) => match seen(&profile).await {
+                            Ok(said) if said == "fixed\nother\n" => {}
+                            said => wrong.push((target, said)),
+                        },
+                    }
+                }
+                assert!(wrong.is_empty(), "{wrong:#?}");
+                until_all_has_ended();
+            });
+        },
+    );
+}
+
+/// What the files `text` say that a child sees at places of the system, and where others than `inner` are shown.
+async fn seen(profile: &Profile) -> Result<String, SpawnError> {
+    let script = "for place in /etc /usr/lib /usr/bin /dev /proc /tmp '' /work/fixed /other; do cat $place/text 2>/dev/null; done; exit 0";
+    let (child, said) = Run::shell(profile, script).try_spawn()?;
+    child.wait().await.unwrap();
+    Ok(io::read_to_string(said).unwrap())
 }
