@@ -433,3 +433,27 @@ fn a_gate_that_is_short_of_descriptors_says_so_and_leaves_nothing_and_goes_on() 
         },
     );
 }
+
+#[test]
+fn why_no_candidate_can_be_prepared_is_told_each_time() {
+    as_each_user(name!(why_no_candidate_can_be_prepared_is_told_each_time), || {
+        for tier in TIERS {
+            let profile = profile(tier, |_| {});
+            let said = std::thread::scope(|scope| {
+                let thread = scope.spawn(|| {
+                    refuse_landlock();
+                    let fail = |_| Run::program(&profile, "/bin/true", &[]).try_spawn().unwrap_err();
+                    let error = |number| block_on(async { fail(number) });
+                    (0..50)
+                        .map(error)
+                        .map(|error| (error.stage(), error.errno()))
+                        .collect::<Vec<_>>()
+                });
+                thread.join().unwrap()
+            });
+            let right = (Stage::Landlock, Some(libc::ENOMEM));
+            let wrong: Vec<_> = said.iter().filter(|&&said| said != right).collect();
+            assert!(wrong.is_empty(), "{tier}: {} of {}: {wrong:?}", wrong.len(), said.len());
+        }
+    });
+}
