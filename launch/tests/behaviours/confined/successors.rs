@@ -139,6 +139,19 @@ fn nothing_stays_of_what_starts_while_the_host_becomes_another_program() {
     }
 }
 
+#[test]
+fn children_in_rooms_end_when_the_host_becomes_another_program() {
+    as_each_user(
+        name!(children_in_rooms_end_when_the_host_becomes_another_program),
+        || {
+            let profile = profile(Tier::Full, |_| {});
+            let (_child, _said) = waiting(&profile);
+            until(|| children().len() == 3);
+            succeed(3);
+        },
+    );
+}
+
 /// Copies of the host, which hold all that it has open until they are told to end.
 struct Copies {
     reader: PipeReader,
