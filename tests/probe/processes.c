@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int outcome(long answer)
@@ -190,6 +191,19 @@ static int own_environment(char **a)
 	return result;
 }
 
+/* A process that its parent has to collect, and does not know. */
+static int clone_parent(char **a)
+{
+	(void)a;
+	long child = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+	if (child < 0)
+		return errno;
+	if (child == 0)
+		_exit(0);
+	int is_own = waitpid((pid_t)child, NULL, __WALL) >= 0 || errno != ECHILD;
+	return is_own ? misused("the child is its own") : DID;
+}
+
 static int io_uring(char **a)
 {
 	(void)a;
@@ -254,6 +268,7 @@ const struct attempt process_attempts[] = {
 	{"set-scheduler", 1, set_scheduler, "sets the scheduling policy of the process PID, to what it is"},
 	{"set-ioprio", 1, set_ioprio, "sets the I/O priority of the process PID, to what it is"},
 	{"environment", 0, own_environment, "prints the secrets in its own environment"},
+	{"clone-parent", 0, clone_parent, "starts a process that is its parent's child"},
 	{"io-uring", 0, io_uring, "sets up an io_uring"},
 	{"int80", 0, int80, "makes a system call by the gate of 32-bit programs"},
 	{"x32", 0, x32, "makes a system call of the x32 ABI"},

@@ -8,10 +8,12 @@ mod host;
 mod limits;
 mod machines;
 mod many;
+mod nested;
 mod network;
 mod own_tmp;
 mod programs;
 mod starts;
+mod successors;
 mod trees;
 mod view;
 

@@ -189,6 +189,7 @@ rows! {
     set_affinity_first: ("set-affinity", "1").control(UnconfinedRoot(RIGHTS));
     set_scheduler: ("set-scheduler", "{pid}");
     set_ioprio: ("set-ioprio", "{pid}");
+    clone_parent: ("clone-parent", "");
     environment: ("environment", "").sees(Secret).control(Bare);
 
     // What processes share without a file.

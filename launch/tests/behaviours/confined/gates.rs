@@ -6,11 +6,13 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use childproof_launch::{Child, Profile, Signal, SpawnErrorKind, Stdio, Termination, Tier, WaitError};
+use childproof_launch::{
+    Child, Profile, Signal, SpawnError, SpawnErrorKind, Stage, Stdio, Termination, Tier, WaitError,
+};
 
 use super::{Run, TIERS, as_each_user, assert_serves, children, profile, until_all_has_ended};
 use crate::foreign_wait::kernel_keeps_status;
-use crate::support::{block_on, line, name, null, peek, until};
+use crate::support::{Refusal, block_on, line, name, null, open_descriptors, peek, refuse, until};
 
 /// What stands by.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +53,7 @@ fn standing() -> Vec<(u32, Role, String)> {
 }
 
 /// Waits until there are so many rooms or gates, each with a candidate, and all of them wait.
-fn until_at_rest(tier: Tier, count: usize) {
+pub(super) fn until_at_rest(tier: Tier, count: usize) {
     until(|| {
         let all = standing();
         let of = |wanted| all.iter().filter(|(_, role, _)| *role == wanted).count();
@@ -335,4 +337,123 @@ fn a_host_that_collects_whatever_ends_learns_the_status_and_nothing_is_left() {
             }
         },
     );
+}
+
+/// Fails to start a child, again and again, and each time there are soon as few processes and descriptors as before.
+fn fail_and_leave_nothing(profile: &Profile, check: impl Fn(&SpawnError)) {
+    let fail = || block_on(async { check(&Run::program(profile, "/bin/true", &[]).try_spawn().unwrap_err()) });
+    // What is made once.
+    fail();
+    // Two rooms, or what a gate of the reduced tier creates meanwhile.
+    let (processes, descriptors) = (children().len() + 6, open_descriptors() + 20);
+    for _ in 0..50 {
+        fail();
+        until(|| children().len() <= processes && open_descriptors() <= descriptors);
+    }
+}
+
+/// The kernel refuses what candidates take on before they wait.
+fn refuse_landlock() {
+    for call in [libc::SYS_landlock_create_ruleset, libc::SYS_landlock_restrict_self] {
+        refuse(Refusal {
+            call,
+            argument: None,
+            errno: libc::ENOMEM,
+        });
+    }
+}
+
+#[test]
+fn where_no_candidate_can_be_prepared_failed_starts_leave_nothing_behind() {
+    as_each_user(
+        name!(where_no_candidate_can_be_prepared_failed_starts_leave_nothing_behind),
+        || {
+            let serve_once = |tier| {
+                block_on(assert_serves(&profile(tier, |_| {}), "hello"));
+                until_all_has_ended();
+            };
+            for tier in TIERS {
+                // What is made once.
+                serve_once(tier);
+                let before = open_descriptors();
+                let profile = profile(tier, |_| {});
+                std::thread::scope(|scope| {
+                    scope.spawn(|| {
+                        refuse_landlock();
+                        fail_and_leave_nothing(&profile, |_| {});
+                    });
+                });
+                if tier == Tier::Full {
+                    // The refusal was for that thread, and for the rooms that it made.
+                    block_on(assert_serves(&profile, "hello"));
+                }
+                drop(profile);
+                until_all_has_ended();
+                until(|| open_descriptors() <= before);
+            }
+        },
+    );
+}
+
+#[test]
+fn a_gate_that_is_short_of_descriptors_says_so_and_leaves_nothing_and_goes_on() {
+    as_each_user(
+        name!(a_gate_that_is_short_of_descriptors_says_so_and_leaves_nothing_and_goes_on),
+        || {
+            let profile = profile(Tier::Reduced, |_| {});
+            block_on(assert_serves(&profile, "hello"));
+            until_at_rest(Tier::Reduced, 1);
+            let gate = standing()
+                .into_iter()
+                .find(|(_, role, _)| *role == Role::Gate)
+                .unwrap()
+                .0;
+            let mut limit = libc::rlimit {
+                rlim_cur: 0,
+                rlim_max: 0,
+            };
+            let set = |new: *const libc::rlimit, old: *mut libc::rlimit| {
+                // SAFETY: each is null or a limit that lives during the call.
+                assert_eq!(unsafe { libc::prlimit(gate as i32, libc::RLIMIT_NOFILE, new, old) }, 0);
+            };
+            set(std::ptr::null(), &raw mut limit);
+            let few = libc::rlimit { rlim_cur: 3, ..limit };
+            set(&raw const few, std::ptr::null_mut());
+            // The one that waits already.
+            block_on(assert_serves(&profile, "hello"));
+            fail_and_leave_nothing(&profile, |error| {
+                let said = (error.stage(), error.kind());
+                assert_eq!(said, (Stage::Clone, &SpawnErrorKind::TooManyOpenFiles), "{error}");
+            });
+            set(&raw const limit, std::ptr::null_mut());
+            block_on(assert_serves(&profile, "hello"));
+            until_at_rest(Tier::Reduced, 1);
+            drop(profile);
+            until_all_has_ended();
+        },
+    );
+}
+
+#[test]
+fn why_no_candidate_can_be_prepared_is_told_each_time() {
+    as_each_user(name!(why_no_candidate_can_be_prepared_is_told_each_time), || {
+        for tier in TIERS {
+            let profile = profile(tier, |_| {});
+            let said = std::thread::scope(|scope| {
+                let thread = scope.spawn(|| {
+                    refuse_landlock();
+                    let fail = |_| Run::program(&profile, "/bin/true", &[]).try_spawn().unwrap_err();
+                    let error = |number| block_on(async { fail(number) });
+                    (0..50)
+                        .map(error)
+                        .map(|error| (error.stage(), error.errno()))
+                        .collect::<Vec<_>>()
+                });
+                thread.join().unwrap()
+            });
+            let right = (Stage::Landlock, Some(libc::ENOMEM));
+            let wrong: Vec<_> = said.iter().filter(|&&said| said != right).collect();
+            assert!(wrong.is_empty(), "{tier}: {} of {}: {wrong:?}", wrong.len(), said.len());
+        }
+    });
 }

@@ -7,8 +7,8 @@ use std::process::Stdio as HostStdio;
 
 use childproof_launch::{Child, Profile, Signal, Stdio, Termination, Tier};
 
-use super::{Run, TIERS, again_as, as_each_user, become_user, profile, users};
-use crate::support::{block_on, is_inner, line, name, null};
+use super::{Run, TIERS, again_as, as_each_user, become_user, profile, until_all_has_ended, users};
+use crate::support::{block_on, is_inner, line, name, null, output};
 
 /// A process that has left its session and its parent, where it may, ignores signals and has itself not be told of its
 /// parent's end. `after` is what the child does then.
@@ -180,4 +180,63 @@ fn the_hosts_end_by_sigkill_ends_the_tree() {
             assert_ended(said);
         }
     }
+}
+
+/// A program that creates processes which are to be its parent's children, in all ways that there are, and one of its own. Each
+/// ends with status 7 at once. It prints an errno for each, or the number of the process.
+fn sibling() -> String {
+    format!(
+        "
+import ctypes, errno, os, signal
+# Nothing is done between the call and what the new process does.
+system = ctypes.PyDLL(None, use_errno=True).syscall
+def ask(*arguments):
+    pid = system(*(ctypes.c_ulong(argument) for argument in arguments))
+    if pid == 0: os._exit(7)
+    return errno.errorcode[ctypes.get_errno()] if pid < 0 else pid
+def clone(flags, *arguments): return ask({clone}, flags, 0, 0, *arguments)
+PARENT, VFORK, KILL, END = {parent:#x}, {vfork:#x}, signal.SIGKILL, signal.SIGCHLD
+print(clone(PARENT | END, 0, 0), clone(PARENT, 0, 0), clone(PARENT | VFORK | KILL, 0, 0))
+# Where the gate shows that it may; and beyond what the kernel looks at.
+print(clone(PARENT | END, 2**64 - 1, 2**64 - 1), clone(PARENT | END, 0, 1), clone(PARENT | END | 1 << 40, 1, 0))
+fields = (ctypes.c_uint64 * 8)(PARENT)
+print(ask({clone3}, ctypes.addressof(fields), ctypes.sizeof(fields)))
+own = clone(END, 0, 0)
+print(os.waitstatus_to_exitcode(os.waitpid(own, 0)[1]))",
+        clone = libc::SYS_clone,
+        clone3 = libc::SYS_clone3,
+        parent = libc::CLONE_PARENT,
+        vfork = libc::CLONE_VFORK,
+    )
+}
+
+#[test]
+fn it_cannot_give_the_host_a_child() {
+    as_each_user(name!(it_cannot_give_the_host_a_child), || {
+        block_on(async {
+            for tier in TIERS {
+                let profile = profile(tier, |_| {});
+                let said = Run::python(&profile, &sibling()).text().await;
+                assert_eq!(said, "EPERM EPERM EPERM\nEPERM EPERM EPERM\nENOSYS\n7\n", "{tier}");
+                drop(profile);
+                // Of such a child the host would not know, and keep it for ever.
+                until_all_has_ended();
+            }
+            // What is not confined can.
+            let (_, said) = output("/usr/bin/python3", |command| {
+                command.args(["-c", &sibling()]);
+            })
+            .await;
+            let said = String::from_utf8(said).unwrap();
+            let created: Vec<i32> = said.split_whitespace().map(|word| word.parse().unwrap()).collect();
+            let (own, created) = created.split_last().unwrap();
+            assert_eq!((*own, created.len()), (7, 7), "{said}");
+            for &pid in created {
+                let mut status = 0;
+                // SAFETY: the kernel writes a number to the variable, which lives during the call.
+                let ended = unsafe { libc::waitpid(pid, &raw mut status, libc::__WALL) };
+                assert_eq!((ended, libc::WEXITSTATUS(status)), (pid, 7), "{said}");
+            }
+        });
+    });
 }
