@@ -73,10 +73,12 @@ pub fn serve_outside() -> ! {
     let limit = allow_most_descriptors();
     let events = watch_host().unwrap_or_else(|errno| give_up(Step::FirstProcess, errno));
     let mut last = events;
+    // That of a child that has ended, for the next one.
+    let mut spare = None;
     let mut is_asked = true;
     loop {
         if is_asked {
-            last = last.max(create_outside(&setup, limit, events));
+            last = last.max(create_outside(&setup, limit, events, spare.take()));
         }
         is_asked = false;
         let mut event = Event { events: 0, data: 0 };
@@ -100,7 +102,10 @@ pub fn serve_outside() -> ! {
                     kill(child, PIDFD_SIGNAL_PROCESS_GROUP);
                     unwatch(events, child);
                     close(child);
-                    Arena::free(arena);
+                    Arena::clear(arena);
+                    if let Some(other) = spare.replace(arena) {
+                        Arena::free(other);
+                    }
                 }
             }
         }
@@ -123,8 +128,8 @@ fn watch_host() -> Result<usize, i32> {
 }
 
 /// Creates a candidate that is watched, and answers its pidfd; zero if there is none.
-fn create_outside(setup: &Setup, limit: Option<[u64; 2]>, events: usize) -> usize {
-    match Arena::new() {
+fn create_outside(setup: &Setup, limit: Option<[u64; 2]>, events: usize, spare: Option<*mut Arena>) -> usize {
+    match spare.map_or_else(Arena::new, Ok) {
         // SAFETY: it is an arena, which is freed only once its process has ended.
         Ok(arena) if create(setup, Held::Outside, limit, arena, Some(events)) => unsafe { (*arena).pidfd },
         Ok(arena) => {

@@ -238,8 +238,11 @@ impl Candidate {
             }
         };
         let mut report = Report::default();
-        // Its end is closed by exec, and by its own end.
-        let told = retry_on_intr(|| recv(&self.socket, report.as_bytes_mut(), RecvFlags::WAITALL));
+        // Its end is closed by exec, and by its own end. Who waits in recv(2) is woken when the request is read as well, and the
+        // candidate would have to do it.
+        let mut awaited = [PollFd::new(&self.socket, PollFlags::IN)];
+        let told = retry_on_intr(|| poll(&mut awaited, None))
+            .and_then(|_| retry_on_intr(|| recv(&self.socket, report.as_bytes_mut(), RecvFlags::DONTWAIT)));
         match told.map(|(_, bytes)| bytes) {
             Ok(0) if was_there => Outcome::Started {
                 pid: self.pid,
