@@ -10,7 +10,8 @@ use crate::{BorrowedHandle, sys};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TreeLimits {
     /// Bytes of memory: what the processes hold, and what the kernel keeps for them, files in its cache included. They get no
-    /// swap besides. Past it the kernel kills all of them at once: see [`ControlGroup::oom_killed`]. None is no limit.
+    /// swap besides. Past it the kernel kills all of them at once: see [`ControlGroup::oom_killed`]. A confined child is not started
+    /// where there is not as much as its arguments and 1 MiB. None is no limit.
     pub memory: Option<u64>,
     /// Processes and threads. Past it, starting one more fails (`EAGAIN`). All that run in the group count, also those that
     /// only start the child or look after it. None is no limit.
@@ -74,6 +75,11 @@ impl ControlGroup {
     /// The group's `cgroup.procs`, open for writing: a process that writes `0` to it enters the group.
     pub fn procs(&self) -> BorrowedHandle<'_> {
         self.0.procs()
+    }
+
+    /// Its limit of memory, in bytes.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        self.0.memory()
     }
 
     /// The directory of the group.

@@ -115,8 +115,13 @@ impl Confinement {
 
 /// A confinement that children can be started in, with [`Command::confine`](crate::Command::confine).
 ///
-/// Its namespaces are held by descriptors; no process runs in them between children. Children of one profile share the
-/// network namespace, so the loopback interface; each has its own processes, `/tmp` and `/proc`.
+/// Its namespaces are held by descriptors. From the first child on, a few small processes stand by for the next ones, until the
+/// profile and all children are dropped, or the host ends or executes another program (execve(2)). Children of one profile share
+/// the network namespace, so the loopback interface; each has its own processes, `/tmp` and `/proc`.
+///
+/// A host may make a copy of itself (fork(2), as daemons do) between the building of a profile and the first child. Later the
+/// profile is for the process that started that child alone: what stands by watches over that one, and the kernel takes it for
+/// the parent of all children.
 #[derive(Debug)]
 pub struct Profile(pub(crate) sys::Profile);
 

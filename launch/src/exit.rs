@@ -29,8 +29,9 @@ pub struct Usage {
     pub user_time: Duration,
     /// CPU time spent in the kernel for it.
     pub system_time: Duration,
-    /// The most memory it held at once, in bytes. None where the system cannot tell: of a child without confinement, Linux
-    /// counts what the host held when the program was executed as the child's, so only a peak above the host's own, up to then,
-    /// is known to be the child's.
+    /// The most memory it held at once, in bytes. None where the system cannot tell: Linux counts what the memory that a child
+    /// was created in held when the program was executed as the child's, so only a peak above that is known to be the child's.
+    /// For a child without confinement that is the host's memory, for a confined one a few hundred KiB, or more after very long
+    /// arguments, or, in the reduced tier, with very many children at once.
     pub peak_memory: Option<u64>,
 }

@@ -160,7 +160,7 @@ impl ControlGroups {
             }
             // One process killed and the rest alive is a tree in a state that nobody planned.
             group.write("memory.oom.group", "1")?;
-            group.limits_memory = true;
+            group.memory = Some(memory);
         }
         if let Some(processes) = limits.processes {
             group.write("pids.max", &processes.to_string())?;
@@ -200,7 +200,7 @@ impl ControlGroups {
                 above: self.path.clone(),
                 directory: Some(directory),
                 procs,
-                limits_memory: false,
+                memory: None,
             }),
             Err(errno) => {
                 directory.remove();
@@ -218,10 +218,15 @@ pub(crate) struct ControlGroup {
     /// None only while it is dropped.
     directory: Option<Directory>,
     procs: OwnedFd,
-    limits_memory: bool,
+    /// The limit, in bytes.
+    memory: Option<u64>,
 }
 
 impl ControlGroup {
+    pub(crate) fn memory(&self) -> Option<u64> {
+        self.memory
+    }
+
     pub(crate) fn procs(&self) -> BorrowedFd<'_> {
         self.procs.as_fd()
     }
@@ -239,7 +244,7 @@ impl ControlGroup {
     }
 
     pub(crate) fn oom_killed(&self) -> io::Result<bool> {
-        let (true, Some(directory)) = (self.limits_memory, &self.directory) else {
+        let (true, Some(directory)) = (self.memory.is_some(), &self.directory) else {
             return Ok(false);
         };
         let events = read(directory.file.as_fd(), "memory.events")?;

@@ -43,7 +43,7 @@ impl<'a> Request<'a> {
             directory: directory.map(place).unwrap_or_default(),
             ..message::Request::default()
         };
-        Ok(Request::new(command, image, head, path.to_bytes_with_nul()))
+        Request::new(command, image, head, path.to_bytes_with_nul())
     }
 
     /// For a child that has the host's root.
@@ -52,7 +52,7 @@ impl<'a> Request<'a> {
             flags: PROGRAM | DIRECTORY,
             ..message::Request::default()
         };
-        let mut request = Request::new(command, image, head, b"\0");
+        let mut request = Request::new(command, image, head, b"\0")?;
         request.descriptors.push(command.program.file().as_fd());
         match command.directory {
             Some(directory) => request.descriptors.push(directory),
@@ -65,7 +65,12 @@ impl<'a> Request<'a> {
         Ok(request)
     }
 
-    fn new(command: &Command<'a>, image: &Image, head: message::Request, directory: &[u8]) -> Request<'a> {
+    fn new(
+        command: &Command<'a>,
+        image: &Image,
+        head: message::Request,
+        directory: &[u8],
+    ) -> Result<Request<'a>, Failure> {
         let stdio = command.stdio;
         let mut descriptors = vec![stdio.stdin, stdio.stdout, stdio.stderr];
         let group = command.control_group.map(|group| group.procs());
@@ -80,6 +85,9 @@ impl<'a> Request<'a> {
         for string in image.argv.iter().chain(&image.envp) {
             text.extend_from_slice(string.to_bytes_with_nul());
         }
+        if command.control_group.is_some_and(|group| !suffices(group.memory(), text.len())) {
+            return Err(Errno(libc::ENOMEM)).at(Stage::ControlGroup);
+        }
         let head = message::Request {
             length: text.len() as u64,
             limits: image.rlimits.len() as u64,
@@ -90,13 +98,13 @@ impl<'a> Request<'a> {
         };
         let mut bytes = head.as_bytes().to_vec();
         bytes.append(&mut text);
-        Request {
+        Ok(Request {
             bytes,
             strings: image.argv.len() + image.envp.len() + 2,
             descriptors,
             own_directory: None,
             resources: image.rlimits.iter().map(|(resource, ..)| *resource).collect(),
-        }
+        })
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -121,6 +129,15 @@ impl<'a> Request<'a> {
             .and_then(|limit| self.resources.get(limit));
         failure(report, limit.copied())
     }
+}
+
+/// Whether a control group with a limit of memory has enough for a program to be executed. The kernel copies the strings for it
+/// while the child still is in the memory of its gate; and where a group has too little, it kills all processes that have the
+/// memory of one in the group.
+fn suffices(limit: Option<u64>, strings: usize) -> bool {
+    /// More than what else the kernel takes for that.
+    const BESIDES: u64 = 1 << 20;
+    limit.is_none_or(|limit| limit >= strings as u64 + BESIDES)
 }
 
 /// What a report says, where no limit was set yet. None if nothing has failed.
@@ -163,5 +180,18 @@ fn identity(identity: &Identity) -> message::Identity {
         size: identity.size,
         modified: [modified.0, modified.1],
         changed: [changed.0, changed.1],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_to_have_the_memory_that_a_start_takes() {
+        assert!(suffices(None, usize::MAX));
+        assert!(suffices(Some(3 << 20), 2 << 20));
+        assert!(!suffices(Some((3 << 20) - 1), 2 << 20));
+        assert!(!suffices(Some(0), 0));
     }
 }
