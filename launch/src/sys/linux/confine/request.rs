@@ -85,7 +85,10 @@ impl<'a> Request<'a> {
         for string in image.argv.iter().chain(&image.envp) {
             text.extend_from_slice(string.to_bytes_with_nul());
         }
-        if command.control_group.is_some_and(|group| !suffices(group.memory(), text.len())) {
+        if command
+            .control_group
+            .is_some_and(|group| !suffices(group.memory(), text.len()))
+        {
             return Err(Errno(libc::ENOMEM)).at(Stage::ControlGroup);
         }
         let head = message::Request {
