@@ -69,17 +69,12 @@ impl ControlGroups {
 /// Dropping it kills what is in it and removes it. The drop itself does not wait: a group whose processes take their time to die
 /// is removed by a thread of this crate when they have.
 #[derive(Debug)]
-pub struct ControlGroup(sys::ControlGroup);
+pub struct ControlGroup(pub(crate) sys::ControlGroup);
 
 impl ControlGroup {
     /// The group's `cgroup.procs`, open for writing: a process that writes `0` to it enters the group.
     pub fn procs(&self) -> BorrowedHandle<'_> {
         self.0.procs()
-    }
-
-    /// Its limit of memory, in bytes.
-    pub(crate) fn memory(&self) -> Option<u64> {
-        self.0.memory()
     }
 
     /// The directory of the group.

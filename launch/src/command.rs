@@ -13,6 +13,13 @@ pub type BorrowedHandle<'a> = std::os::fd::BorrowedFd<'a>;
 #[cfg(windows)]
 pub type BorrowedHandle<'a> = std::os::windows::io::BorrowedHandle<'a>;
 
+/// An owned descriptor of the platform.
+#[cfg(unix)]
+pub type OwnedHandle = std::os::fd::OwnedFd;
+/// An owned handle of the platform.
+#[cfg(windows)]
+pub type OwnedHandle = std::os::windows::io::OwnedHandle;
+
 /// The standard streams of a child. The child gets duplicates; the host's own stay open and as they are.
 ///
 /// Blocking mode belongs to the open file, which both share, so it is the caller's to choose: a program expects its streams

@@ -2,10 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use crate::sys;
+use crate::{OwnedHandle, sys};
 
 /// Where every confined child sees the host's programs and libraries, read-only, unless they are hidden. What is a link on the
 /// host is the same link inside.
@@ -48,7 +47,7 @@ pub enum Network {
 #[derive(Debug)]
 pub struct Directory {
     /// The directory. It is this one that the child sees, whatever happens to paths.
-    pub source: OwnedFd,
+    pub source: OwnedHandle,
     /// Where the child sees it, in the full tier: an absolute path without `.` and `..`, not the root, and not in `/proc` or
     /// `/dev`. In the reduced tier it sees it where the host does.
     pub target: PathBuf,

@@ -89,7 +89,7 @@ mod sys;
 
 pub use cgroup::{ControlGroup, ControlGroupNeed, ControlGroups, NoControlGroups, TreeLimits};
 pub use child::Child;
-pub use command::{BorrowedHandle, Command, Stdio};
+pub use command::{BorrowedHandle, Command, OwnedHandle, Stdio};
 pub use confine::{ConfineError, Confinement, Directory, Need, Network, PROGRAMS, Profile, Tier};
 pub use error::{Defect, Field, SignalError, SpawnError, SpawnErrorKind, Stage, WaitError};
 pub use exit::{Exit, Termination, Usage};

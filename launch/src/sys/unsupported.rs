@@ -131,10 +131,6 @@ impl ControlGroups {
 pub(crate) struct ControlGroup(Infallible);
 
 impl ControlGroup {
-    pub(crate) fn memory(&self) -> Option<u64> {
-        match self.0 {}
-    }
-
     pub(crate) fn procs(&self) -> BorrowedHandle<'_> {
         match self.0 {}
     }

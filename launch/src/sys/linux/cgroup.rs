@@ -223,7 +223,8 @@ pub(crate) struct ControlGroup {
 }
 
 impl ControlGroup {
-    pub(crate) fn memory(&self) -> Option<u64> {
+    /// Its limit of memory, in bytes.
+    pub(super) fn memory(&self) -> Option<u64> {
         self.memory
     }
 

@@ -87,7 +87,7 @@ impl<'a> Request<'a> {
         }
         if command
             .control_group
-            .is_some_and(|group| !suffices(group.memory(), text.len()))
+            .is_some_and(|group| !suffices(group.0.memory(), text.len()))
         {
             return Err(Errno(libc::ENOMEM)).at(Stage::ControlGroup);
         }
