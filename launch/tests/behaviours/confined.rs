@@ -1,5 +1,6 @@
 //! What confinement promises, in each tier and to each kind of host: root, and a user without privileges.
 
+mod arguments;
 mod bad_profiles;
 mod directories;
 mod ends;
