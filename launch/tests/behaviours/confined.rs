@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bad_profiles;
+mod daemons;
 mod directories;
 mod ends;
 mod gates;
