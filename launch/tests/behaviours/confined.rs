@@ -5,6 +5,7 @@ mod bad_profiles;
 mod daemons;
 mod directories;
 mod ends;
+mod first_processes;
 mod gates;
 mod host;
 mod limits;
