@@ -7,6 +7,7 @@ mod directories;
 mod ends;
 mod first_processes;
 mod gates;
+mod groups;
 mod host;
 mod limits;
 mod machines;
