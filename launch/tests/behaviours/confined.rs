@@ -15,6 +15,7 @@ mod many;
 mod nested;
 mod network;
 mod own_tmp;
+mod peaks;
 mod programs;
 mod starts;
 mod successors;
