@@ -21,6 +21,7 @@ mod starts;
 mod successors;
 mod trees;
 mod view;
+mod watches;
 
 use std::fs::File;
 use std::io::{self, PipeReader, Read};
