@@ -2,7 +2,7 @@
 //! and it is with the copy that they end.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use childproof_launch::{Child, Profile, Stdio, Termination};
@@ -94,10 +94,11 @@ fn children_of_a_daemon_start_and_end_as_usual() {
     });
 }
 
-/// A copy that starts a child, which has a tree, and waits to be killed; and what the tree writes.
-fn copy_with_tree(profile: &Profile) -> (libc::pid_t, PipeReader) {
+/// A copy that starts a child, which has a tree, and waits to be killed; and what the tree writes. A copy of the copy has open
+/// what that had, until `end` is at its end, which `hold` holds off.
+fn copy_with_tree(profile: &Profile, (end, hold): &(PipeReader, PipeWriter)) -> (libc::pid_t, PipeReader) {
     let (mut said, output) = io::pipe().unwrap();
-    let copy = copy(|| {
+    let started = copy(|| {
         // SAFETY: the call takes numbers.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
         let null = null();
@@ -108,24 +109,36 @@ fn copy_with_tree(profile: &Profile) -> (libc::pid_t, PipeReader) {
         };
         let script = "(sleep 60; echo survived) & echo started; sleep 60; echo survived";
         let _child = block_on(async { Run::shell(profile, script).spawn_with(stdio).unwrap() });
+        copy(|| {
+            for fd in [output.as_raw_fd(), hold.as_raw_fd()] {
+                // SAFETY: this process uses them no more: it ends without dropping what owns them.
+                unsafe { libc::close(fd) };
+            }
+            let mut end = end;
+            end.read_to_end(&mut Vec::new()).unwrap();
+        });
+        (&output).write_all(b"copied\n").unwrap();
         loop {
             // SAFETY: the call takes nothing.
             unsafe { libc::pause() };
         }
     });
     drop(output);
-    assert_eq!(line(&mut said), "started");
-    (copy, said)
+    // They come in any order.
+    let lines = line(&mut said) + &line(&mut said);
+    assert!(["startedcopied", "copiedstarted"].contains(&&*lines), "{lines}");
+    (started, said)
 }
 
 #[test]
-fn children_end_with_the_copy_that_started_them_though_the_profiles_maker_goes_on() {
+fn children_end_with_the_copy_that_started_them_whoever_else_goes_on() {
     as_each_user(
-        name!(children_end_with_the_copy_that_started_them_though_the_profiles_maker_goes_on),
+        name!(children_end_with_the_copy_that_started_them_whoever_else_goes_on),
         || {
             for tier in TIERS {
                 let profile = profile(tier, |_| {});
-                let copies = [copy_with_tree(&profile), copy_with_tree(&profile)];
+                let ends = io::pipe().unwrap();
+                let copies = [copy_with_tree(&profile, &ends), copy_with_tree(&profile, &ends)];
                 for (copy, mut said) in copies {
                     // SAFETY: the call takes numbers; the process was not collected.
                     assert_eq!(unsafe { libc::kill(copy, libc::SIGKILL) }, 0);
@@ -134,7 +147,7 @@ fn children_end_with_the_copy_that_started_them_though_the_profiles_maker_goes_o
                     assert_eq!(text, "", "{tier}");
                     assert_eq!(collect(copy), libc::SIGKILL);
                 }
-                // The maker has its own.
+                // The maker of the profile has its own.
                 block_on(assert_serves(&profile, "hello"));
                 drop(profile);
                 until_all_has_ended();
