@@ -116,3 +116,34 @@ fn large_arguments_that_are_refused_are_not_told_as_memory_of_another() {
         },
     );
 }
+#[test]
+fn memory_of_many_that_run_is_not_told_as_that_of_one_more() {
+    as_each_user(name!(memory_of_many_that_run_is_not_told_as_that_of_one_more), || {
+        // Not large, but many of them.
+        let one = "x".repeat(50_000);
+        block_on(async {
+            for tier in TIERS {
+                let profile = profile(tier, |_| {});
+                let (input, writer) = io::pipe().unwrap();
+                let null = null();
+                let stdio = Stdio {
+                    stdin: input.as_fd(),
+                    stdout: null.as_fd(),
+                    stderr: null.as_fd(),
+                };
+                let run = Run::program(&profile, "/bin/sh", &["-c", "read end", "sh", &one]);
+                let mut running = Vec::new();
+                for _ in 0..150 {
+                    running.push(run.spawn_with(stdio).unwrap());
+                    assert_own(peak(&profile).await, &format!("{tier}, beside {}", running.len()));
+                }
+                drop(writer);
+                for child in running {
+                    let exit = child.wait().await.unwrap();
+                    assert_own(exit.usage.unwrap().peak_memory, &format!("{tier}, one of them"));
+                }
+                assert_own(peak(&profile).await, &format!("{tier}, after"));
+            }
+        });
+    });
+}
