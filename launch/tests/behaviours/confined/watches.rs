@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 
 use childproof_launch::{Child, Profile, SpawnError, Stage, Stdio, Termination, Tier};
 
-use super::{Run, as_each_user, assert_serves, profile};
+use super::{Run, as_each_user, assert_serves, profile, until_all_has_ended};
 use crate::support::{Refusal, block_on, line, name, null, refuse};
 
 /// A power of two. The gate can watch no descriptor that has this bit in its number.
@@ -128,6 +128,29 @@ fn a_child_that_cannot_be_watched_is_not_started_and_the_others_go_on() {
                     running.extend(start_all(&profile));
                 }
             });
+        },
+    );
+}
+
+#[test]
+fn a_tree_ends_with_its_child_also_while_the_next_one_cannot_be_watched() {
+    as_each_user(
+        name!(a_tree_ends_with_its_child_also_while_the_next_one_cannot_be_watched),
+        || {
+            for _ in 0..5 {
+                let profile = profile_with_few_watches();
+                block_on(async {
+                    let mut running = start_all(&profile);
+                    for one in running.drain(..5) {
+                        let (_child, said) = one.end().await;
+                        assert_eq!(io::read_to_string(said).unwrap(), "ends\n");
+                    }
+                    assert_serves(&profile, "with a watch that is free again").await;
+                    running.extend(start_all(&profile));
+                });
+                drop(profile);
+                until_all_has_ended();
+            }
         },
     );
 }
