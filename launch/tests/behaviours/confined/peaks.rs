@@ -2,8 +2,9 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use childproof_launch::{Profile, Stdio, Termination};
+use childproof_launch::{Profile, Stdio, Termination, Tier};
 
 use super::{Run, TIERS, as_each_user, profile};
 use crate::support::{block_on, name, null};
@@ -146,4 +147,49 @@ fn memory_of_many_that_run_is_not_told_as_that_of_one_more() {
             }
         });
     });
+}
+
+#[test]
+fn large_arguments_are_not_told_as_memory_of_what_starts_at_the_same_moment() {
+    as_each_user(
+        name!(large_arguments_are_not_told_as_memory_of_what_starts_at_the_same_moment),
+        || {
+            allow_many_arguments();
+            let one = one();
+            for tier in TIERS {
+                let (profile, done) = (profile(tier, |_| {}), AtomicBool::new(false));
+                let (profile, done, one) = (&profile, &done, &*one);
+                std::thread::scope(|scope| {
+                    let run_large = move || {
+                        block_on(async {
+                            let arguments = large(&[], one);
+                            // In the full tier, each has a room of its own, which takes longer.
+                            for _ in 0..if tier == Tier::Full { 10 } else { 80 } {
+                                let (exit, _) = Run::program(profile, "/bin/true", &arguments).output().await;
+                                assert_eq!(exit.termination, Termination::Exited(0), "{tier}");
+                            }
+                        });
+                    };
+                    let run_small = move || {
+                        block_on(async {
+                            while !done.load(Ordering::Relaxed) {
+                                assert_own(peak(profile).await, &format!("{tier}"));
+                            }
+                        });
+                    };
+                    let large: Vec<_> = (0..2).map(|_| scope.spawn(run_large)).collect();
+                    let small: Vec<_> = (0..2).map(|_| scope.spawn(run_small)).collect();
+                    let ends: Vec<_> = large.into_iter().map(|thread| thread.join()).collect();
+                    done.store(true, Ordering::Relaxed);
+                    let ends = ends.into_iter().chain(small.into_iter().map(|thread| thread.join()));
+                    assert!(ends.filter(Result::is_err).count() == 0);
+                });
+                block_on(async {
+                    for _ in 0..6 {
+                        assert_known(peak(profile).await, &format!("{tier}, after"));
+                    }
+                });
+            }
+        },
+    );
 }
