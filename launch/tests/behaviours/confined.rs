@@ -1,9 +1,13 @@
 //! What confinement promises, in each tier and to each kind of host: root, and a user without privileges.
 
+mod arguments;
 mod bad_profiles;
+mod daemons;
 mod directories;
 mod ends;
+mod first_processes;
 mod gates;
+mod groups;
 mod host;
 mod limits;
 mod machines;
@@ -11,11 +15,13 @@ mod many;
 mod nested;
 mod network;
 mod own_tmp;
+mod peaks;
 mod programs;
 mod starts;
 mod successors;
 mod trees;
 mod view;
+mod watches;
 
 use std::fs::File;
 use std::io::{self, PipeReader, Read};
