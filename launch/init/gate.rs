@@ -190,6 +190,8 @@ fn create(setup: &Setup, held: Held, limit: Option<[u64; 2]>, arena: *mut Arena,
     if let (Some(events), true) = (events, is_good(&report)) {
         if let Err(errno) = watch(events, pidfd, arena as usize) {
             report = failure(Step::Clone, errno);
+            // It would wait until somebody takes the offer.
+            kill(pidfd, 0);
         }
     }
     let is_there = offer(pid, report, Some([pidfd, of_host])) && is_good(&report);

@@ -16,7 +16,7 @@ use super::super::process::end;
 use super::super::raw::{self, Errno};
 use super::super::steps::{At, Failure};
 use super::super::{reaper, wait};
-use super::message::{ARENA, Offer as Message, Plain, Report};
+use super::message::{Offer as Message, Plain, Report};
 use super::request::{DESCRIPTORS, Request, failure};
 use crate::Stage;
 
@@ -247,7 +247,7 @@ impl Candidate {
             Ok(0) if was_there => Outcome::Started {
                 pid: self.pid,
                 pidfd: self.pidfd,
-                peak: self.peak + ARENA as u64 + request.extra_memory(),
+                peak: self.peak + request.growth(),
             },
             Ok(1..) => {
                 self.abandon();

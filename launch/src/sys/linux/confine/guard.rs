@@ -27,8 +27,8 @@ struct Guard {
     gate: Gate,
     /// How many children it watches over.
     children: AtomicU64,
-    /// How much memory, in bytes, large requests took of its.
-    extra_memory: AtomicU64,
+    /// By how much, in bytes, its memory grew for large requests at most.
+    large_requests: AtomicU64,
 }
 
 /// The guard there is. It is started with the first child.
@@ -39,8 +39,10 @@ pub(super) struct Guarded(Mutex<Option<Arc<Guard>>>);
 #[derive(Debug)]
 pub(in super::super) struct Post(Arc<Guard>);
 
-/// What is asked for once more: an answer may be from before, and a guard may have been killed.
+/// An answer may be another thread's, and a guard may have been killed.
 const TRIES: usize = 2;
+
+const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 impl Guarded {
     pub(super) fn start(
@@ -53,16 +55,21 @@ impl Guarded {
         for _ in 0..TRIES {
             let post = Post::take(self.guard(profile, ruleset)?)?;
             let gate = &post.0.gate;
-            let extra_memory = request.extra_memory();
-            if extra_memory > 0 {
+            if request.is_large() {
                 // A gate that has had much memory says so of every child: the next ones come from another one.
-                post.0.extra_memory.fetch_add(extra_memory, Ordering::Relaxed);
+                post.0.large_requests.fetch_add(request.growth(), Ordering::Relaxed);
                 self.forget(&post.0);
             }
-            let (offer, is_asked) = match gate.offer(Some(&Timespec::default())) {
-                Offer::NotYet => (wait_for_offer(gate), true),
-                offer => (offer, false),
-            };
+            // One candidate was asked for already. Why there was none then may not be so now.
+            let (mut offer, mut is_missing) = (gate.offer(Some(&AT_ONCE)), false);
+            if let Offer::Failed(failure) = offer {
+                result = Err(failure);
+                (offer, is_missing) = (gate.offer(Some(&AT_ONCE)), true);
+            }
+            match offer {
+                Offer::NotYet => offer = wait_for_offer(gate),
+                _ => is_missing = true,
+            }
             let outcome = match offer {
                 Offer::Candidate(candidate) => Some(candidate.start(request)),
                 Offer::Failed(failure) => {
@@ -75,13 +82,13 @@ impl Guarded {
                 }
             };
             // The next candidate is made while the child works.
-            if !is_asked {
+            if is_missing {
                 gate.ask();
             }
             match outcome {
                 Some(Outcome::Started { pid, pidfd, peak }) => {
-                    // One more may be on its way.
-                    let of_others = ARENA as u64 + post.0.extra_memory.load(Ordering::Relaxed);
+                    // A small one more may be on its way.
+                    let of_others = ARENA as u64 + post.0.large_requests.load(Ordering::Relaxed);
                     return Ok(Started {
                         pid,
                         pidfd,
@@ -104,7 +111,7 @@ impl Guarded {
         let guard = Arc::new(Guard {
             gate: start(profile, ruleset)?,
             children: AtomicU64::new(0),
-            extra_memory: AtomicU64::new(0),
+            large_requests: AtomicU64::new(0),
         });
         *slot = Some(guard.clone());
         Ok(guard)

@@ -8,7 +8,7 @@ use super::super::image::{FileNumber, Identity};
 use super::super::raw::Errno;
 use super::super::spawn::Image;
 use super::super::steps::{At, Failure};
-use super::message::{self, CONTROL_GROUP, DIRECTORY, PROGRAM, Plain, Report, SMALL, Step};
+use super::message::{self, ARENA, CONTROL_GROUP, DIRECTORY, PROGRAM, Plain, Report, SMALL, Step};
 use crate::{Command, Resource, Stage};
 
 /// How many descriptors there are at most: the streams, the control group, the program and the working directory.
@@ -119,10 +119,19 @@ impl<'a> Request<'a> {
         self.descriptors.iter().copied().chain(own)
     }
 
-    /// How much memory, in bytes, it takes of the gate's that a smaller one does not.
-    pub(super) fn extra_memory(&self) -> u64 {
-        let size = self.bytes.len() + self.strings * size_of::<usize>();
-        if size <= SMALL { 0 } else { size as u64 }
+    fn size(&self) -> usize {
+        self.bytes.len() + self.strings * size_of::<usize>()
+    }
+
+    /// Whether it takes memory of the gate's that others do not.
+    pub(super) fn is_large(&self) -> bool {
+        self.size() > SMALL
+    }
+
+    /// By how much, in bytes, the gate's memory grows for it at most. While the kernel copies strings for exec, it counts the copies,
+    /// too, to the memory that is about to be left.
+    pub(super) fn growth(&self) -> u64 {
+        (ARENA + 2 * self.size()) as u64
     }
 
     /// What a report says.

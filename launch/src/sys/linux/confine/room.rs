@@ -103,7 +103,7 @@ impl Rooms {
             room,
             rooms: Arc::clone(self),
             // A gate that has had much memory says so of every child.
-            can_be_cleaned: inside.below_tmp.is_empty() && request.extra_memory() == 0,
+            can_be_cleaned: inside.below_tmp.is_empty() && !request.is_large(),
             was_killed: AtomicBool::new(false),
         };
         match candidate.start(request) {
