@@ -199,7 +199,8 @@ fn open(path: *const u8, flags: usize, is_it: impl FnOnce(&Stat) -> bool) -> Res
 }
 
 /// A stream that is `/dev/null` is opened anew, where its node cannot be changed: the host's descriptor leads to the host's. And
-/// a terminal, or another character device, may be opened anew, as `/dev/stderr`. To open a file anew is to write at another place of it than the stream does.
+/// a terminal, or another character device, may be opened anew, as `/dev/stderr`. To open a file anew is to write at another
+/// place of it than the stream does.
 fn adapt(stream: usize, ruleset: Option<&Ruleset>) -> Result<(), i32> {
     let stat = Stat::of(stream)?;
     if !stat.is_character_device() {

@@ -141,6 +141,10 @@ impl<'a> Command<'a> {
 
     /// Starts the child in a control group, whose limits then hold for it and for all that it starts. It enters the group
     /// before anything else. Without it, the child is in the host's.
+    ///
+    /// A group with a limit of memory is for one confined child, with all that it starts. Where the limit is reached by others while
+    /// the child is only starting, the kernel may kill the process that creates children as well, which in the reduced tier is the
+    /// one that watches over the children there are.
     pub fn control_group(&mut self, group: &'a ControlGroup) -> &mut Self {
         self.control_group = Some(group);
         self

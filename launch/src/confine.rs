@@ -68,7 +68,8 @@ pub struct Directory {
 pub struct Confinement {
     /// The tier.
     pub tier: Tier,
-    /// The directories it may work in.
+    /// The directories it may work in. For each that is writable a profile keeps a descriptor, and each room of it uses one more
+    /// while it is made.
     pub directories: Vec<Directory>,
     /// Further files and directories of the host that it sees at their own paths, read-only. Absolute.
     pub read: Vec<PathBuf>,
@@ -115,8 +116,9 @@ impl Confinement {
 /// A confinement that children can be started in, with [`Command::confine`](crate::Command::confine).
 ///
 /// Its namespaces are held by descriptors. From the first child on, a few small processes stand by for the next ones, until the
-/// profile and all children are dropped, or the host ends or executes another program (execve(2)). Children of one profile share
-/// the network namespace, so the loopback interface; each has its own processes, `/tmp` and `/proc`.
+/// profile and all children are dropped, or the host ends or executes another program (execve(2); where a copy of the host goes
+/// on, that is not seen). Children of one profile share the network namespace, so the loopback interface; each has its own
+/// processes, `/tmp` and `/proc`.
 ///
 /// A host may make a copy of itself (fork(2), as daemons do) between the building of a profile and the first child. Later the
 /// profile is for the process that started that child alone: what stands by watches over that one, and the kernel takes it for

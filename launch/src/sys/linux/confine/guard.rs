@@ -81,8 +81,8 @@ impl Guarded {
                     None
                 }
             };
-            // The next candidate is made while the child works.
-            if is_missing {
+            // The next candidate is made while the child works; not where nobody will want it.
+            if is_missing && !request.is_large() {
                 gate.ask();
             }
             match outcome {
