@@ -58,6 +58,17 @@ fn as_each_user(name: &str, body: impl FnOnce()) {
     }
 }
 
+/// So many children of a profile at a time, which end.
+async fn serve_at_once(profile: &Profile, count: usize) {
+    let (input, writer) = io::pipe().unwrap();
+    let run = Run::program(profile, "/bin/cat", &[]);
+    let all: Vec<_> = (0..count).map(|_| run.spawn_reading(&input)).collect();
+    drop(writer);
+    for child in &all {
+        assert_eq!(child.wait().await.unwrap().termination, Termination::Exited(0));
+    }
+}
+
 /// Who runs a test.
 fn users() -> &'static [&'static str] {
     match is_root() {
@@ -180,6 +191,18 @@ impl<'a> Run<'a> {
             command.rlimit(rlimit);
         }
         command.spawn()
+    }
+
+    /// Starts it with this input, and an output that goes nowhere.
+    #[track_caller]
+    fn spawn_reading(&self, input: &PipeReader) -> Child {
+        let null = null();
+        let stdio = Stdio {
+            stdin: input.as_fd(),
+            stdout: null.as_fd(),
+            stderr: null.as_fd(),
+        };
+        self.spawn_with(stdio).unwrap()
     }
 
     /// Starts it, and gives the reading end of its output.

@@ -38,14 +38,7 @@ fn parent() -> u32 {
 /// A child that reads its input, and ends with it; and what its input is.
 fn reading(profile: &Profile) -> (Child, PipeWriter) {
     let (input, writer) = io::pipe().unwrap();
-    let null = null();
-    let stdio = Stdio {
-        stdin: input.as_fd(),
-        stdout: null.as_fd(),
-        stderr: null.as_fd(),
-    };
-    let child = Run::shell(profile, "cat; exit 7").spawn_with(stdio).unwrap();
-    (child, writer)
+    (Run::shell(profile, "cat; exit 7").spawn_reading(&input), writer)
 }
 
 /// What the copy does: its maker ends before its first child starts, or while that runs.

@@ -10,9 +10,9 @@ use childproof_launch::{
     Child, Profile, Signal, SpawnError, SpawnErrorKind, Stage, Stdio, Termination, Tier, WaitError,
 };
 
-use super::{Run, TIERS, as_each_user, assert_serves, children, profile, until_all_has_ended};
+use super::{Run, TIERS, as_each_user, assert_serves, children, profile, serve_at_once, until_all_has_ended};
 use crate::foreign_wait::kernel_keeps_status;
-use crate::support::{Refusal, block_on, line, name, null, open_descriptors, peek, refuse, until};
+use crate::support::{Refusal, block_on, line, name, open_descriptors, peek, refuse, until};
 
 /// What stands by.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -139,20 +139,7 @@ fn with_several_rooms_all_of_them_can_be_killed() {
     as_each_user(name!(with_several_rooms_all_of_them_can_be_killed), || {
         block_on(async {
             let profile = profile(Tier::Full, |_| {});
-            let (input, writer) = io::pipe().unwrap();
-            let null = null();
-            let stdio = Stdio {
-                stdin: input.as_fd(),
-                stdout: null.as_fd(),
-                stderr: null.as_fd(),
-            };
-            let run = Run::program(&profile, "/bin/cat", &[]);
-            let all: Vec<_> = (0..3).map(|_| run.spawn_with(stdio).unwrap()).collect();
-            drop(writer);
-            for child in &all {
-                assert_eq!(child.wait().await.unwrap().termination, Termination::Exited(0));
-            }
-            drop(all);
+            serve_at_once(&profile, 3).await;
             until_at_rest(Tier::Full, 3);
             assert_eq!(kill(&[Role::Gate, Role::Candidate, Role::First]), 9);
             assert_serves(&profile, "hello").await;

@@ -126,16 +126,10 @@ fn memory_of_many_that_run_is_not_told_as_that_of_one_more() {
             for tier in TIERS {
                 let profile = profile(tier, |_| {});
                 let (input, writer) = io::pipe().unwrap();
-                let null = null();
-                let stdio = Stdio {
-                    stdin: input.as_fd(),
-                    stdout: null.as_fd(),
-                    stderr: null.as_fd(),
-                };
                 let run = Run::program(&profile, "/bin/sh", &["-c", "read end", "sh", &one]);
                 let mut running = Vec::new();
                 for _ in 0..150 {
-                    running.push(run.spawn_with(stdio).unwrap());
+                    running.push(run.spawn_reading(&input));
                     assert_own(peak(&profile).await, &format!("{tier}, beside {}", running.len()));
                 }
                 drop(writer);

@@ -2,16 +2,16 @@
 //! needs, and nobody waits for a copy.
 
 use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
-use childproof_launch::{Child, Command, Profile, Stdio, Termination, Tier};
+use childproof_launch::{Child, Command, Profile, Tier};
 
 use super::gates::until_at_rest;
-use super::{Run, TIERS, as_each_user, assert_serves, children, profile, until_all_has_ended};
+use super::{Run, TIERS, as_each_user, assert_serves, children, profile, serve_at_once, until_all_has_ended};
 use crate::support::{block_on, line, name, null, program, quiet, until};
 
 /// What the host becomes: a program that collects what ends, as most do, until it has no children. It fails where there are
@@ -41,33 +41,14 @@ fn succeed(left: usize) -> ! {
     panic!("{error}");
 }
 
-/// So many children of a profile at a time, which end.
-fn serve_at_once(profile: &Profile, count: usize) {
-    block_on(async {
-        let (input, writer) = io::pipe().unwrap();
-        let null = null();
-        let stdio = Stdio {
-            stdin: input.as_fd(),
-            stdout: null.as_fd(),
-            stderr: null.as_fd(),
-        };
-        let run = Run::program(profile, "/bin/cat", &[]);
-        let all: Vec<_> = (0..count).map(|_| run.spawn_with(stdio).unwrap()).collect();
-        drop(writer);
-        for child in &all {
-            assert_eq!(child.wait().await.unwrap().termination, Termination::Exited(0));
-        }
-    });
-}
-
 #[test]
 fn what_stands_by_ends_when_the_host_becomes_another_program() {
     as_each_user(name!(what_stands_by_ends_when_the_host_becomes_another_program), || {
         let full = profile(Tier::Full, |_| {});
-        serve_at_once(&full, 2);
+        block_on(serve_at_once(&full, 2));
         until_at_rest(Tier::Full, 2);
         let reduced = profile(Tier::Reduced, |_| {});
-        serve_at_once(&reduced, 1);
+        block_on(serve_at_once(&reduced, 1));
         // Two rooms of three, and a gate with its candidate.
         until(|| children().len() == 8);
         succeed(8);
@@ -76,16 +57,7 @@ fn what_stands_by_ends_when_the_host_becomes_another_program() {
 
 /// A child that has started, and waits; and what says that all of its tree has ended.
 fn waiting(profile: &Profile) -> (Child, PipeReader) {
-    let (mut said, output) = io::pipe().unwrap();
-    let null = null();
-    let stdio = Stdio {
-        stdin: null.as_fd(),
-        stdout: output.as_fd(),
-        stderr: null.as_fd(),
-    };
-    let script = "sleep 100 & echo started; sleep 100";
-    let child = block_on(async { Run::shell(profile, script).spawn_with(stdio).unwrap() });
-    drop(output);
+    let (child, mut said) = block_on(async { Run::shell(profile, "sleep 100 & echo started; sleep 100").spawn() });
     assert_eq!(line(&mut said), "started");
     (child, said)
 }
@@ -222,14 +194,14 @@ fn copies_of_the_host_keep_nothing_alive_and_let_nobody_wait() {
             assert!(copies.pids.len() > 3);
             // With all of its children gone, and with one that runs.
             let unused = profile(tier, |_| {});
-            serve_at_once(&unused, 2);
+            block_on(serve_at_once(&unused, 2));
             let (child, said) = waiting(&unused);
             copies.make();
             drop((child, used, unused));
             assert_eq!(io::read_to_string(said).unwrap(), "");
             copies.until_nothing_else_is_left();
             let fresh = profile(tier, |_| {});
-            serve_at_once(&fresh, 2);
+            block_on(serve_at_once(&fresh, 2));
             drop(fresh);
             copies.until_nothing_else_is_left();
             copies.end();
