@@ -1,13 +1,12 @@
 //! The peak of memory that is told of a child is its own, not that of another child, or of the gate that both came from.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use childproof_launch::{Profile, Stdio, Termination, Tier};
+use childproof_launch::{Profile, Termination, Tier};
 
 use super::{Run, TIERS, as_each_user, profile};
-use crate::support::{block_on, name, null};
+use crate::support::{block_on, name};
 
 /// More than `/bin/true` needs, and less than [`large`] takes.
 const FEW: u64 = 4 << 20;
@@ -66,14 +65,8 @@ fn large_arguments_of_one_child_are_not_told_as_memory_of_another() {
                         assert_known(peak(&profile).await, &format!("{tier}, before"));
                         let script = "[ ${#45} = 128000 ] && read end";
                         let arguments = large(&["-c", script, "sh"], &one);
-                        let ((input, writer), null) = (io::pipe().unwrap(), null());
-                        let run = Run::program(&profile, "/bin/sh", &arguments);
-                        let stdio = Stdio {
-                            stdin: input.as_fd(),
-                            stdout: null.as_fd(),
-                            stderr: null.as_fd(),
-                        };
-                        let child = run.spawn_with(stdio).unwrap();
+                        let (input, writer) = io::pipe().unwrap();
+                        let child = Run::program(&profile, "/bin/sh", &arguments).spawn_reading(&input);
                         for _ in 0..3 {
                             assert_known(peak(&profile).await, &format!("{tier}, while it runs"));
                         }
