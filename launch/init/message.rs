@@ -33,7 +33,7 @@ unsafe impl Plain for Offer {}
 ///
 /// - the instructions of the filter of system calls, of 8 bytes each;
 /// - the TCP ports that may be connected to, of 8 bytes each;
-/// - rights to files, of 8 bytes each;
+/// - rights to directories, of 8 bytes each;
 /// - as many paths, each ended by NUL, that the rights are to.
 ///
 /// The gate has descriptors, too, of directories that there are rights to.

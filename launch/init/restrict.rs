@@ -2,10 +2,9 @@
 //!
 //! The host has decided all of it; here it is handed to the kernel.
 
-use crate::call::{ENOENT, call, close, common, number};
+use crate::call::{call, close, common, number};
 use crate::gate::DIRECTORIES;
 use crate::message;
-use crate::stat::Stat;
 
 const PROT_READ: usize = 1;
 const MAP_PRIVATE: usize = 2;
@@ -18,13 +17,9 @@ const O_PATH_CLOEXEC: usize = 0o1200_0000;
 const LANDLOCK_RULE_PATH_BENEATH: usize = 1;
 const LANDLOCK_RULE_NET_PORT: usize = 2;
 const CONNECT_TCP: u64 = 1 << 1;
-const EXECUTE: u64 = 1;
 const WRITE_FILE: u64 = 1 << 1;
 const READ_FILE: u64 = 1 << 2;
-const TRUNCATE: u64 = 1 << 14;
 const IOCTL_DEV: u64 = 1 << 15;
-/// Rights that a file can be given.
-const OF_FILES: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
 
 /// What children are held to, as the host wrote it.
 pub struct Setup {
@@ -150,15 +145,10 @@ impl Ruleset {
             .map(drop)
     }
 
-    /// What is not there needs no rule.
     fn allow_path(&self, access: u64, path: *const u8) -> Result<(), i32> {
         // SAFETY: the path is a string of the host's.
-        let place = match unsafe { call(number::OPENAT, [AT_FDCWD, path as usize, O_PATH_CLOEXEC, 0]) } {
-            Err(ENOENT) => return Ok(()),
-            place => place?,
-        };
-        let of_kind = if Stat::of(place)?.is_directory() { access } else { access & OF_FILES };
-        let result = self.allow(of_kind, place);
+        let place = unsafe { call(number::OPENAT, [AT_FDCWD, path as usize, O_PATH_CLOEXEC, 0]) }?;
+        let result = self.allow(access, place);
         close(place);
         result
     }

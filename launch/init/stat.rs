@@ -8,7 +8,6 @@ use crate::message::{Identity, Place};
 const AT_EMPTY_PATH: usize = 0x1000;
 const STATX_BASIC_STATS: usize = 0x7ff;
 const S_IFMT: u16 = 0o17_0000;
-const S_IFDIR: u16 = 0o4_0000;
 const S_IFCHR: u16 = 0o2_0000;
 /// The device that takes everything and gives nothing.
 const NULL: [u32; 2] = [1, 3];
@@ -61,10 +60,6 @@ impl Stat {
             call(number::STATX, [fd, path, AT_EMPTY_PATH, STATX_BASIC_STATS, to])?;
             Ok(stat.assume_init())
         }
-    }
-
-    pub fn is_directory(&self) -> bool {
-        self.mode & S_IFMT == S_IFDIR
     }
 
     pub fn is_character_device(&self) -> bool {

@@ -62,15 +62,12 @@ pub(super) fn collect(pidfd: BorrowedFd<'_>) {
     while let Err(Errno(libc::EINTR)) = raw::wait_pidfd(pidfd.as_raw_fd(), libc::WEXITED | libc::__WALL) {}
 }
 
-/// Waits for a child that has no pidfd and ends without executing anything. It was created to end without a signal, so that only
-/// a wait that asks for such children (`__WALL`) collects it, and its number is its own until then.
+/// Waits for a child that has no pidfd and ends without executing anything, and collects it.
+///
+/// Most were created to end without a signal, so that only a wait that asks for such children (`__WALL`) collects them, and the
+/// number is theirs until then. Of the end of a candidate the kernel tells as of any child's: in a host that collects whatever ends,
+/// the host may be faster, and then there is nothing to wait for.
 pub(super) fn collect_unexecuted(pid: libc::pid_t) {
-    while raw::wait_pid(pid, libc::__WALL) == Err(Errno(libc::EINTR)) {}
-}
-
-/// Waits for a candidate that is about to end, and is known by its number alone. The kernel tells of its end as of any child's, so
-/// in a host that collects whatever ends, the host may be faster; then there is nothing to wait for.
-pub(super) fn collect_by_number(pid: libc::pid_t) {
     while raw::wait_pid(pid, libc::__WALL) == Err(Errno(libc::EINTR)) {}
 }
 

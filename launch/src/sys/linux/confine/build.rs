@@ -279,8 +279,8 @@ pub(super) fn clone_tree(directory: BorrowedFd<'_>, path: &CStr) -> Result<Owned
 fn make_root(shared: &Shared<'_>) -> Result<bool, Failure> {
     // From here on its descriptors are its own. A process that another of the host's threads starts just now has copies of
     // the host's, and with one that a file of the root is written through, the root could not be made read-only.
-    // SAFETY: what is owned from here on is closed here as well, and what was opened before is closed by the host.
-    unsafe { unshare_unsafe(UnshareFlags::FILES) }.need(Need::Builder)?;
+    // What is owned from here on is closed here as well, and what was opened before is closed by the host.
+    raw::unshare_descriptors().need(Need::Builder)?;
     let root = new_mount(
         c"tmpfs",
         &[(c"mode", c"755"), (c"size", c"4m")],

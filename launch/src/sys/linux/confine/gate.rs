@@ -20,6 +20,9 @@ use super::message::{Offer as Message, Plain, Report};
 use super::request::{DESCRIPTORS, Request, failure};
 use crate::Stage;
 
+/// The time to wait for what is there or not.
+pub(super) const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
 /// A gate. Dropping it lets it end, and sees to the collection of it and what it created.
 #[derive(Debug)]
 pub(super) struct Gate(ManuallyDrop<Ends>);
@@ -210,7 +213,7 @@ fn receive(socket: BorrowedFd<'_>) -> Received {
             }
             // The table of descriptors is full, or was that of the gate's user. What waits at the other end of a socket that is
             // closed now ends.
-            wait::collect_by_number(pid);
+            wait::collect_unexecuted(pid);
             Received::Failure(Failure {
                 stage: Stage::Clone,
                 errno: match failure(report, None) {

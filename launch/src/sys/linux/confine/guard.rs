@@ -6,7 +6,6 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::event::Timespec;
 use rustix::process::{PidfdFlags, Resource, getpid, getrlimit, pidfd_open};
 
 use super::super::process::{Started, Tree};
@@ -16,7 +15,7 @@ use super::super::stack::Stack;
 use super::super::steps::{At, Failure};
 use super::Profile;
 use super::first::{self, Role};
-use super::gate::{self, Gate, Offer, Outcome, killed};
+use super::gate::{self, AT_ONCE, Gate, Offer, Outcome, killed};
 use super::message::ARENA;
 use super::request::Request;
 use crate::Stage;
@@ -41,8 +40,6 @@ pub(in super::super) struct Post(Arc<Guard>);
 
 /// An answer may be another thread's, and a guard may have been killed.
 const TRIES: usize = 2;
-
-const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 impl Guarded {
     pub(super) fn start(

@@ -59,9 +59,7 @@ pub(super) enum Rules {
     /// They are about what each child has of its own, and are made for each child.
     Own {
         ruleset: Ruleset,
-        /// Where rights are given, and to all that lies below: what the child finds by these paths.
-        files: Vec<(&'static CStr, u32)>,
-        /// Directories that it may write to.
+        /// Directories that it may write to, besides what is in [`INSIDE`].
         writable: Vec<OwnedFd>,
         ports: Vec<u16>,
     },
@@ -110,7 +108,6 @@ pub(super) fn rules(confinement: &Confinement) -> Result<Rules, ConfineError> {
     };
     match confinement.tier {
         Tier::Full => Ok(Rules::Own {
-            files: INSIDE.to_vec(),
             writable: writable(confinement)?,
             ruleset,
             ports,
@@ -146,8 +143,9 @@ fn handled(version: u32) -> u32 {
     known.fold(0, |all, (_, access)| all | access)
 }
 
-/// The rules for a root that shows what may be seen and nothing else: read everything, write where it may be written.
-const INSIDE: &[(&CStr, u32)] = &[(c"/", TO_READ), (c"/dev", OF_DEVICES), (c"/tmp", TO_WRITE)];
+/// The rules for a root that shows what may be seen and nothing else: read everything, write where it may be written. What a child
+/// finds by these paths are directories, which every root has, and the rights are to all that lies below, too.
+pub(super) const INSIDE: &[(&CStr, u32)] = &[(c"/", TO_READ), (c"/dev", OF_DEVICES), (c"/tmp", TO_WRITE)];
 
 /// The directories that the rules of a root let it write to. A rule is about a directory itself, wherever it is shown.
 fn writable(confinement: &Confinement) -> Result<Vec<OwnedFd>, ConfineError> {

@@ -23,7 +23,7 @@ use super::super::stack::Stack;
 use super::super::steps::{At, Failure};
 use super::super::{kill, reaper};
 use super::first::{self, Role};
-use super::gate::{self, Candidate, Gate, Offer, Outcome, killed};
+use super::gate::{self, AT_ONCE, Candidate, Gate, Offer, Outcome, killed};
 use super::request::Request;
 use super::{Inside, Profile, kernel};
 use crate::Stage;
@@ -122,13 +122,12 @@ impl Rooms {
     }
 
     fn take(&self) -> Option<(Room, Candidate)> {
-        let at_once = Timespec::default();
         let mut not_yet = Vec::new();
         let found = loop {
             // Not in the head of the loop: the lock would be held in its body.
             let room = self.lock().pop();
             let Some(room) = room else { break None };
-            match room.gate.offer(Some(&at_once)) {
+            match room.gate.offer(Some(&AT_ONCE)) {
                 Offer::Candidate(candidate) => break Some((room, candidate)),
                 Offer::NotYet => not_yet.push(room),
                 Offer::Failed(_) | Offer::Gone => {}

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::MemfdFlags;
 
-use super::landlock::{self, Rules};
+use super::landlock::{INSIDE, Rules, TO_WRITE};
 use super::message::{Plain, Setup};
 use super::seccomp::{Filter, Token};
 use super::{memory, missing};
@@ -14,10 +14,9 @@ pub(super) fn setup(filter: &Filter, Token(token): Token, rules: &Rules) -> Resu
     let (ruleset, files, directories, ports) = match rules {
         Rules::Own {
             ruleset,
-            files,
             writable,
             ports,
-        } => (Some(ruleset), files.as_slice(), writable.len(), ports.as_slice()),
+        } => (Some(ruleset), INSIDE, writable.len(), ports.as_slice()),
         Rules::Shared(_) => Default::default(),
     };
     let head = Setup {
@@ -29,7 +28,7 @@ pub(super) fn setup(filter: &Filter, Token(token): Token, rules: &Rules) -> Resu
         ports: ports.len() as u64,
         rules: files.len() as u64,
         directories: directories as u64,
-        of_directories: landlock::TO_WRITE.into(),
+        of_directories: TO_WRITE.into(),
     };
     let mut bytes = head.as_bytes().to_vec();
     for instruction in filter.instructions() {
