@@ -19,8 +19,8 @@ use crate::text::Text;
 pub enum Held {
     /// In a room, whose first process is to know of it.
     InRoom,
-    /// In the host's own namespaces.
-    Outside,
+    /// In the host's own namespaces, watched by the gate with this epoll.
+    Outside(usize),
 }
 
 /// The step that failed, and what the kernel said.
@@ -81,7 +81,7 @@ fn prepare(setup: &Setup, held: Held) -> Result<Option<Ruleset>, Failure> {
             write(CONTROL, &(own as i32).to_ne_bytes()).at(Step::FirstProcess)?;
             Ruleset::make(setup).map(Some).at(Step::Landlock)
         }
-        Held::Outside => {
+        Held::Outside(_) => {
             restrict(RULESET).at(Step::Landlock)?;
             Ok(None)
         }

@@ -52,7 +52,7 @@ pub fn serve_room() -> ! {
     let setup = take_setup();
     let limit = allow_most_descriptors();
     let arena = Arena::new().unwrap_or_else(|errno| give_up(Step::FirstProcess, errno));
-    while create(&setup, Held::InRoom, limit, arena, None) {
+    while create(&setup, Held::InRoom, limit, arena) {
         // SAFETY: it is the arena; its process closed what it had of this.
         close(unsafe { (*arena).pidfd });
         // Whether the room has ended, or nobody wants it any more.
@@ -131,7 +131,7 @@ fn watch_host() -> Result<usize, i32> {
 fn create_outside(setup: &Setup, limit: Option<[u64; 2]>, events: usize, spare: Option<*mut Arena>) -> usize {
     match spare.map_or_else(Arena::new, Ok) {
         // SAFETY: it is an arena, which is freed only once its process has ended.
-        Ok(arena) if create(setup, Held::Outside, limit, arena, Some(events)) => unsafe { (*arena).pidfd },
+        Ok(arena) if create(setup, Held::Outside(events), limit, arena) => unsafe { (*arena).pidfd },
         Ok(arena) => {
             // SAFETY: its process has ended, or there is none.
             unsafe { Arena::free(arena) };
@@ -152,8 +152,8 @@ fn take_setup() -> Setup {
 }
 
 /// Creates a candidate, and tells the host. Whether there is one that waits for a request, or has; then its pidfd is in the arena,
-/// and watched with it, if that is wanted.
-fn create(setup: &Setup, held: Held, limit: Option<[u64; 2]>, arena: *mut Arena, events: Option<usize>) -> bool {
+/// and outside of rooms it is watched with it.
+fn create(setup: &Setup, held: Held, limit: Option<[u64; 2]>, arena: *mut Arena) -> bool {
     let mut pair = [0i32; 2];
     // SAFETY: the kernel writes two numbers to the array, which lives during the call.
     let made = unsafe { call(number::SOCKETPAIR, [AF_UNIX, SOCK_STREAM_CLOEXEC, 0, (&raw mut pair) as usize]) };
@@ -187,7 +187,7 @@ fn create(setup: &Setup, held: Held, limit: Option<[u64; 2]>, arena: *mut Arena,
     }
     // What cannot be watched is not to be: its group would outlive the host.
     let is_good = |report: &Report| report.step == Step::None as u32;
-    if let (Some(events), true) = (events, is_good(&report)) {
+    if let (Held::Outside(events), true) = (held, is_good(&report)) {
         if let Err(errno) = watch(events, pidfd, arena as usize) {
             report = failure(Step::Clone, errno);
             // It would wait until somebody takes the offer.
@@ -201,7 +201,7 @@ fn create(setup: &Setup, held: Held, limit: Option<[u64; 2]>, arena: *mut Arena,
     if !is_there {
         // It has ended, or does: nobody has the other end of its socket, or the host ends it.
         wait([pidfd]);
-        if let Some(events) = events {
+        if let Held::Outside(events) = held {
             unwatch(events, pidfd);
         }
         close(pidfd);
