@@ -10,8 +10,9 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use wasmtime::component::{HasData, ResourceTable};
 
 use crate::audit::{Audit, AuditSink};
+use crate::command::Budget;
 use crate::error::Error;
-use crate::p2::{Budget, Streams};
+use crate::p2::Streams;
 use crate::policy::{LoadError, LoadedGrant, LoadedPolicy};
 use crate::preopen::{Preopen, Preopens};
 use crate::process::{Kept, Process, Profiles, Quotas, SpawnRequest, Unconfinable};

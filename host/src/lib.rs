@@ -89,13 +89,18 @@
 #![deny(missing_docs)]
 
 pub mod audit;
+mod command;
+mod convert;
 mod ctx;
 pub mod doctor;
 mod error;
 pub mod p2;
+#[cfg(feature = "p3")]
+pub mod p3;
 pub mod policy;
 mod preopen;
 pub mod process;
+mod resources;
 
 pub use ctx::{GuestStdio, ProcessCtx, ProcessCtxBuilder, ProcessCtxView, Processes, Proposal, SpawnHook};
 pub use error::{Captured, Error, Problem, Quota};

@@ -17,8 +17,6 @@
 
 mod asynchronous;
 pub mod bindings;
-mod command;
-mod convert;
 mod host;
 mod resources;
 mod stream;
@@ -26,10 +24,8 @@ mod synchronous;
 
 use wasmtime::component::Linker;
 
-pub use command::Command;
 pub use stream::{PipeInputStream, PipeOutputStream};
 
-pub(crate) use command::Budget;
 pub(crate) use stream::Streams;
 
 use crate::ctx::{ProcessCtxView, Processes};

@@ -293,7 +293,7 @@ impl Process {
 
     /// Kills the process and its tree and waits until it is gone, so that nothing of it is left when this returns. A
     /// process that cannot be killed at once, because it sleeps inside the kernel, is left to the background.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         if matches!(self.try_wait(), Ok(None)) && self.kill().is_ok() {
             let _ = tokio::time::timeout(CLOSE_PATIENCE, self.wait()).await;
         }

@@ -7,8 +7,8 @@ mod generated {
         world: "childproof:process/imports",
         with: {
             "wasi": wasmtime_wasi::p2::bindings,
-            "childproof:process/types.command": crate::p2::Command,
-            "childproof:process/types.process": crate::process::Process,
+            "childproof:process/types.command": crate::command::Command,
+            "childproof:process/types.process": crate::resources::Process,
         },
         imports: {
             "childproof:process/types.[method]process.wait": async | trappable,
@@ -32,8 +32,8 @@ pub mod sync {
             world: "childproof:process/imports",
             with: {
                 "wasi": wasmtime_wasi::p2::bindings::sync,
-                "childproof:process/types.command": crate::p2::Command,
-                "childproof:process/types.process": crate::process::Process,
+                "childproof:process/types.command": crate::command::Command,
+                "childproof:process/types.process": crate::resources::Process,
             },
             imports: { default: trappable },
             require_store_data_send: true,

@@ -9,16 +9,16 @@ macro_rules! interface {
         run: |$future:ident| $run:expr,
         enter: |$work:ident| $enter:expr $(,)?
     ) => {
-        $crate::p2::convert::conversions!($types);
+        $crate::convert::conversions!($types);
 
         use wasmtime::Result;
         use wasmtime::component::Resource;
         use wasmtime_wasi::filesystem::Descriptor;
         use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable};
+        use $crate::command::Command;
         use $crate::ctx::ProcessCtxView;
-        use $crate::p2::Command;
-        use $crate::p2::resources::{Source, Target, duration};
-        use $crate::process::Process;
+        use $crate::p2::resources::{Source, Target};
+        use $crate::resources::{Process, duration};
 
         impl From<wit::StdinSource> for Source {
             fn from(source: wit::StdinSource) -> Self {
@@ -64,8 +64,7 @@ macro_rules! interface {
 
         impl wit::HostCommand for ProcessCtxView<'_> {
             fn new(&mut self, program: String) -> Result<Resource<Command>> {
-                let command = Command::new(program, self.ctx.budget().clone());
-                Ok(self.table.push(command)?)
+                self.new_command(program)
             }
 
             fn arg(&mut self, command: Resource<Command>, argument: String) -> Result<()> {
@@ -212,7 +211,8 @@ macro_rules! interface {
             }
 
             $($asyncness)? fn drop(&mut self, process: Resource<Process>) -> Result<()> {
-                let $future = self.table.delete(process)?.close();
+                let process = self.table.delete(process)?;
+                let $future = process.close();
                 $run;
                 Ok(())
             }

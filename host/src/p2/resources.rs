@@ -1,17 +1,16 @@
 //! What the functions of the interface do to the resource table, for both sets of bindings.
 
-use std::time::Duration;
-
 use wasmtime::Result;
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::async_trait;
-use wasmtime_wasi::filesystem::{Descriptor, FsPerms, OpenMode};
+use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, Pollable, subscribe};
 
-use super::Command;
+use crate::command::Command;
 use crate::ctx::ProcessCtxView;
 use crate::error::Error;
-use crate::process::{Directory, FileStream, Live, Process, Stderr, Stdin, Stdout, refuse_too_long};
+use crate::process::{Live, Stderr, Stdin, Stdout};
+use crate::resources::Process;
 
 /// Where an output of a command goes, whichever set of bindings it comes from.
 pub(super) enum Target {
@@ -43,29 +42,6 @@ impl Pollable for Watcher {
 }
 
 impl ProcessCtxView<'_> {
-    pub(super) fn command(&mut self, command: &Resource<Command>) -> Result<&mut Command> {
-        Ok(self.table.get_mut(command)?)
-    }
-
-    pub(super) fn process(&mut self, process: &Resource<Process>) -> Result<&mut Process> {
-        Ok(self.table.get_mut(process)?)
-    }
-
-    pub(super) fn set_cwd(
-        &mut self,
-        command: &Resource<Command>,
-        directory: &Resource<Descriptor>,
-        path: Option<String>,
-    ) -> Result<()> {
-        let directory = match self.table.get(directory)? {
-            Descriptor::Dir(dir) => dir.dir.clone(),
-            // Opening below it fails with `not-a-directory`, which is what there is to say.
-            Descriptor::File(file) => file.file.clone(),
-        };
-        self.command(command)?.cwd(Directory { directory, path });
-        Ok(())
-    }
-
     pub(super) fn set_stdin(&mut self, command: &Resource<Command>, source: Source) -> Result<()> {
         let stdin = match source {
             Source::Null => Stdin::Null,
@@ -127,39 +103,6 @@ impl ProcessCtxView<'_> {
         })
     }
 
-    fn file(
-        &self,
-        field: &str,
-        file: &Resource<Descriptor>,
-        offset: Option<u64>,
-    ) -> Result<std::result::Result<FileStream, Error>> {
-        Ok(match self.table.get(file)? {
-            Descriptor::File(file) => Ok(FileStream {
-                file: file.file.clone(),
-                readable: file.open_mode.contains(OpenMode::READ),
-                writable: file.open_mode.contains(OpenMode::WRITE) && file.perms == FsPerms::ReadWrite,
-                offset,
-            }),
-            Descriptor::Dir(_) => Err(Error::unsupported(field, "the descriptor is not one of a regular file")),
-        })
-    }
-
-    pub(super) fn spawn(
-        &mut self,
-        command: &Resource<Command>,
-    ) -> Result<std::result::Result<Resource<Process>, Error>> {
-        let command = self.table.get(command)?;
-        let spawned = if command.is_too_long() {
-            Err(refuse_too_long(self.ctx, &command.request))
-        } else {
-            self.ctx.spawn(&command.request)
-        };
-        Ok(match spawned {
-            Ok(process) => Ok(self.table.push(process)?),
-            Err(error) => Err(error),
-        })
-    }
-
     pub(super) fn take_stdin(&mut self, process: &Resource<Process>) -> Result<Option<Resource<DynOutputStream>>> {
         match self.process(process)?.take_stdin() {
             Some(pipe) => Ok(Some(self.table.push(self.ctx.streams().output(pipe))?)),
@@ -200,9 +143,4 @@ fn foreign(field: &str) -> Error {
         field,
         "this stream is not one of a process; only those can be passed on",
     )
-}
-
-/// A duration of the WIT.
-pub(super) fn duration(nanoseconds: u64) -> Duration {
-    Duration::from_nanos(nanoseconds)
 }

@@ -205,6 +205,12 @@ impl PipeReader {
         self.pipe.readable().await
     }
 
+    /// [`readable`](Self::readable), to be polled.
+    #[cfg(feature = "p3")]
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.pipe.poll_read_ready(cx)
+    }
+
     /// [`try_read`](Self::try_read), with a wake-up when there is something to read.
     pub(crate) fn poll_read(
         &self,
@@ -266,6 +272,12 @@ impl PipeWriter {
     /// Nothing is written here, so nothing can be written twice.
     pub async fn writable(&self) -> io::Result<()> {
         self.pipe.writable().await
+    }
+
+    /// [`writable`](Self::writable), to be polled.
+    #[cfg(feature = "p3")]
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.pipe.poll_write_ready(cx)
     }
 
     /// [`try_write`](Self::try_write), with a wake-up when there is room.

@@ -65,7 +65,7 @@ macro_rules! conversions {
             }
         }
 
-        $crate::p2::convert::signals! {
+        $crate::convert::signals! {
             Abrt Alrm Bus Chld Cont Fpe Hup Ill Int Io Kill Pipe Prof Pwr Quit Segv Stkflt Stop Sys Term Trap Tstp Ttin
             Ttou Urg Usr1 Usr2 Vtalrm Winch Xcpu Xfsz
         }
@@ -170,4 +170,4 @@ macro_rules! signals {
     };
 }
 
-pub(super) use {conversions, signals};
+pub(crate) use {conversions, signals};

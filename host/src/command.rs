@@ -1,4 +1,4 @@
-//! The `command` resource: a request that the guest builds up.
+//! The `command` resource of both flavours: a request that the guest builds up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ pub(crate) struct Budget(Arc<AtomicUsize>);
 /// A process to be.
 #[derive(Debug)]
 pub struct Command {
-    pub(super) request: SpawnRequest,
+    pub(crate) request: SpawnRequest,
     size: usize,
     too_long: bool,
     /// The same for its environment, which can be emptied.
@@ -37,7 +37,7 @@ impl Drop for Command {
 }
 
 impl Command {
-    pub(super) fn new(program: String, budget: Budget) -> Self {
+    pub(crate) fn new(program: String, budget: Budget) -> Self {
         let mut command = Self {
             request: SpawnRequest::default(),
             size: 0,
@@ -53,7 +53,7 @@ impl Command {
     }
 
     /// Whether more was given to it than any system takes.
-    pub(super) fn is_too_long(&self) -> bool {
+    pub(crate) fn is_too_long(&self) -> bool {
         self.too_long || self.env_too_long
     }
 
@@ -76,14 +76,14 @@ impl Command {
         self.budget.0.fetch_sub(cost, Ordering::Relaxed);
     }
 
-    pub(super) fn arg(&mut self, argument: String) {
+    pub(crate) fn arg(&mut self, argument: String) {
         match self.take(argument.len()) {
             true => self.request.args.push(argument),
             false => self.too_long = true,
         }
     }
 
-    pub(super) fn argv0(&mut self, name: String) {
+    pub(crate) fn argv0(&mut self, name: String) {
         if let Some(before) = self.request.argv0.take() {
             self.give_back(before.len());
         }
@@ -93,21 +93,21 @@ impl Command {
         }
     }
 
-    pub(super) fn env(&mut self, key: String, value: String) {
+    pub(crate) fn env(&mut self, key: String, value: String) {
         match self.take(key.len().saturating_add(value.len())) {
             true => self.request.env.push((key, value)),
             false => self.env_too_long = true,
         }
     }
 
-    pub(super) fn clear_env(&mut self) {
+    pub(crate) fn clear_env(&mut self) {
         for (key, value) in std::mem::take(&mut self.request.env) {
             self.give_back(key.len().saturating_add(value.len()));
         }
         self.env_too_long = false;
     }
 
-    pub(super) fn cwd(&mut self, directory: Directory) {
+    pub(crate) fn cwd(&mut self, directory: Directory) {
         if let Some(before) = self.request.cwd.take() {
             self.give_back(before.path.map_or(0, |path| path.len()));
         }
