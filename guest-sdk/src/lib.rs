@@ -50,6 +50,7 @@
 
 #![deny(missing_docs, unsafe_code)]
 
+pub mod asynchronous;
 mod bindings;
 mod child;
 mod clock;

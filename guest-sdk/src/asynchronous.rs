@@ -1,0 +1,3 @@
+//! Processes of WASI 0.3.
+
+mod bindings;
