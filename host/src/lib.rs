@@ -1,6 +1,7 @@
 //! Runs native processes for WebAssembly components, under a policy.
 //!
-//! This crate implements the WIT package `childproof:process` for [wasmtime]. A component that imports it names a *grant*
+//! This crate implements the WIT package `childproof:process` for [wasmtime], in both of its flavours: 0.2 for guests of WASI
+//! 0.2, and 0.3 for those of WASI 0.3, with the cargo feature `p3`. A component that imports it names a *grant*
 //! of a [policy]; the host resolves that to a program, checks arguments, environment, working directory and quotas, and
 //! starts a real process whose standard streams are the component's.
 //!
@@ -12,6 +13,7 @@
 //! | [`process`] | live processes, their pipes, their quotas, [`audit`] | WIT, the component model |
 //! | [`doctor`] | what the machine enforces, found by trying | policies, guests |
 //! | [`p2`] | the translation to and from WASI 0.2 | behaviour of its own |
+//! | `p3` | the translation to and from WASI 0.3 | behaviour of its own |
 //!
 //! # Embedding
 //!

@@ -86,6 +86,10 @@ impl<D: 'static> StreamProducer<D> for Output {
         destination: Destination<'a, u8, Self::Buffer>,
         finish: bool,
     ) -> Poll<Result<StreamResult>> {
+        if finish {
+            // A read that is cancelled takes nothing out of the pipe.
+            return Poll::Ready(Ok(StreamResult::Cancelled));
+        }
         let mut destination = destination.as_direct(store, READ_CHUNK);
         let memory = destination.remaining();
         let read = if memory.is_empty() {
@@ -95,7 +99,6 @@ impl<D: 'static> StreamProducer<D> for Output {
             self.pipe.poll_fill(cx, memory).map_ok(Some)
         };
         Poll::Ready(Ok(match read {
-            Poll::Pending if finish => StreamResult::Cancelled,
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(None)) => StreamResult::Completed,
             Poll::Ready(Ok(Some(0))) => StreamResult::Dropped,
@@ -197,9 +200,12 @@ impl<D: 'static> StreamConsumer<D> for Input {
         source: Source<'_, u8>,
         finish: bool,
     ) -> Poll<Result<StreamResult>> {
+        if finish {
+            // A write that is cancelled puts nothing into the pipe.
+            return Poll::Ready(Ok(StreamResult::Cancelled));
+        }
         let mut source = source.as_direct(store);
         Poll::Ready(Ok(match self.pipe.poll_write(cx, source.remaining()) {
-            Poll::Pending if finish => StreamResult::Cancelled,
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(written)) => {
                 source.mark_read(written);
