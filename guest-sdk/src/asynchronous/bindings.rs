@@ -9,7 +9,7 @@
 
 wit_bindgen::generate!({
     inline: r#"
-        package childproof:sdk;
+        package childproof:asynchronous-sdk;
 
         world sdk {
             include childproof:process/imports@0.3.0;
@@ -18,7 +18,7 @@ wit_bindgen::generate!({
         }
     "#,
     path: "../wit/0.3",
-    world: "childproof:sdk/sdk",
+    world: "childproof:asynchronous-sdk/sdk",
     with: {
         "childproof:process/types@0.3.0/problem": crate::bindings::childproof::process::types::Problem,
         "childproof:process/types@0.3.0/quota": crate::bindings::childproof::process::types::Quota,
