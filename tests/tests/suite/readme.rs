@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 macro_rules! names {
-    ($($guest:ident)*) => { [$(stringify!($guest).to_owned()),*] };
+    ($($guest:ident { $($_test:ident $_flavour:ident)* })*) => { [$(stringify!($guest).to_owned()),*] };
 }
 
 /// The modules of the launcher's tests that are about behaviours.

@@ -1,25 +1,25 @@
-//! A stream can be passed on while a pollable of it is alive: nothing traps, the pipe still reaches its end, and nothing
+//! A stream can be passed on while what it was watched with is alive: nothing traps, the pipe still reaches its end, and nothing
 //! is left open. That last is what the host sees.
 
-use childproof_test_guests::raw::{self, Command, StdinSource, StdoutTarget};
+use childproof_test_guests::raw::{self, Command};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     for _ in 0..200 {
         let writer = raw::sh("echo text");
-        writer.stdout(StdoutTarget::Piped);
+        raw::pipe_stdout(&writer);
         let writer = writer.spawn().unwrap();
-        let stdout = writer.take_stdout().unwrap();
-        let pollable = stdout.subscribe();
-        pollable.block();
+        let (stdout, watcher) = raw::take_stdout(&writer).unwrap().into_stdin_watched();
         let reader = Command::new("cat");
-        reader.stdin(StdinSource::Stream(stdout));
-        reader.stdout(StdoutTarget::Piped);
+        reader.stdin(stdout);
+        raw::pipe_stdout(&reader);
         let reader = reader.spawn().unwrap();
-        drop(pollable);
+        drop(watcher);
         assert_eq!(
-            reader.communicate(None, raw::DEFAULTS).unwrap().stdout.unwrap(),
+            raw::communicate(&reader, raw::DEFAULTS).unwrap().stdout.unwrap(),
             b"text\n"
         );
-        writer.wait().unwrap();
+        raw::wait(&writer).unwrap();
     }
 }

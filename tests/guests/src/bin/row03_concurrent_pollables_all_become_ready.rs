@@ -1,32 +1,17 @@
-//! Any number of pollables of one process become ready at its end, and its status is there for each.
+//! Any number of waits for one process, under way at once, answer its end.
 
-use childproof_test_guests::raw::{self, Pollable, StdinSource, Termination, poll};
+use childproof_test_guests::raw::{self, StdinSource, Termination};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let command = raw::sh("read line; exit 6");
     command.stdin(StdinSource::Piped);
     let process = command.spawn().unwrap();
-    let waiters: Vec<Pollable> = (0..50).map(|_| process.subscribe()).collect();
-    let waiters: Vec<&Pollable> = waiters.iter().collect();
-    assert!(
-        waiters.iter().all(|waiter| !waiter.ready()),
-        "the process waits for its input"
-    );
-
-    drop(process.take_stdin());
-    assert!(!poll(&waiters).is_empty());
-    assert_eq!(
-        poll(&waiters).len(),
-        waiters.len(),
-        "what is ready once is ready for all"
-    );
-    for waiter in waiters {
-        waiter.block();
-        assert!(matches!(
-            process.try_wait().unwrap().unwrap().termination,
-            Termination::Exited(6)
-        ));
+    // The process waits for its input.
+    let statuses = raw::wait_at_once(&process, 50, || drop(raw::take_stdin(&process)));
+    assert_eq!(statuses.len(), 50);
+    for status in statuses {
+        assert!(matches!(status.termination, Termination::Exited(6)));
     }
-    // One that is made after the end is ready, too.
-    assert!(process.subscribe().ready());
 }

@@ -2,11 +2,13 @@
 
 use std::io::Write;
 
-use childproof::Stdio;
-use childproof_test_guests::raw::{self, StderrTarget, StdinSource, StdoutTarget};
+use childproof_test_guests::raw::{self, StdinSource};
+use childproof_test_guests::sdk::Stdio;
 use childproof_test_guests::{run, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut sink = run("cat");
     let sink = sink.stdin(Stdio::piped()).stdout(Stdio::piped());
 
@@ -32,28 +34,46 @@ fn main() {
     assert_eq!(reader.wait_with_output().unwrap().stdout, b"error\n");
     drop(command);
 
-    // Bytes that are not written yet would come behind those of the process.
-    for to in [
-        |command: &raw::Command, stream| command.stdout(StdoutTarget::Stream(stream)),
-        |command: &raw::Command, stream| command.stderr(StderrTarget::Stream(stream)),
-    ] {
+    for field in ["stdout", "stderr"] {
         let idle = raw::Command::new("sleep");
         idle.arg("1000");
         idle.stdin(StdinSource::Piped);
         let idle = idle.spawn().unwrap();
-        let stdin = idle.take_stdin().unwrap();
-        loop {
-            match stdin.check_write().unwrap() {
-                0 => break,
-                permit => stdin.write(&vec![b'x'; permit as usize]).unwrap(),
-            }
-        }
+        let stdin = raw::take_stdin(&idle).unwrap();
         let command = raw::sh("exit 0");
-        to(&command, stdin);
+        give(&command, field, &idle, stdin);
         match command.spawn() {
-            Err(raw::Error::InvalidArgument(problem)) => assert!(problem.message.contains("flush"), "{problem:?}"),
+            Err(raw::Error::InvalidArgument(problem)) => {
+                assert_eq!(problem.field, field);
+                assert!(problem.message.contains(REASON), "{problem:?}");
+            }
             Err(other) => panic!("{other:?}"),
-            Ok(_) => panic!("the stream holds bytes"),
+            Ok(_) => panic!("the guest has not let go of the stream"),
         }
+    }
+}
+
+/// Bytes that are not written yet would come behind those of the process.
+#[cfg(feature = "p2")]
+const REASON: &str = "flush";
+
+#[cfg(feature = "p2")]
+fn give(command: &raw::Command, field: &str, _: &raw::Process, mut stdin: raw::Stdin) {
+    stdin.fill(&vec![b'x'; 8 << 20]);
+    match field {
+        "stdout" => command.stdout(stdin.into_stdout()),
+        _ => command.stderr(stdin.into_stderr()),
+    }
+}
+
+/// It is the process that is named and not a stream, so what the guest has taken cannot be given.
+#[cfg(feature = "p3")]
+const REASON: &str = "taken";
+
+#[cfg(feature = "p3")]
+fn give(command: &raw::Command, field: &str, process: &raw::Process, _stdin: raw::Stdin) {
+    match field {
+        "stdout" => command.stdout(&raw::StdoutTarget::StdinOf(process)),
+        _ => command.stderr(&raw::StderrTarget::StdinOf(process)),
     }
 }
