@@ -209,14 +209,15 @@ fn a_changed_sentence_is_shown_with_both_of_its_versions_and_no_other() {
 
 #[test]
 fn the_imports_of_the_world_are_compared_without_what_they_imply() {
-    let report = Flavours::with(
-        "import types;",
-        "import types;\n    import other;\n}\ninterface other {",
-    )
-    .disagreement("");
-    assert!(report.contains("+import other\n"), "{report}");
-    assert!(report.contains("+interface other\n"), "{report}");
-    assert!(!report.contains("wasi"), "{report}");
+    let more = "import types;\n    import more;\n}\ninterface more {";
+    let report = Flavours::with("import types;", more).disagreement("");
+    assert!(report.contains("+import more\n"), "{report}");
+    assert!(report.contains("+interface more\n"), "{report}");
+
+    let use_clock = "use wasi:clocks/clock@0.3.0.{duration};";
+    let report = Flavours::with(use_clock, "type duration = u64;").disagreement("");
+    assert!(report.starts_with("duration, signature: differs"), "{report}");
+    assert!(!report.contains("world imports"), "{report}");
 }
 
 const ADDED: &str = "
@@ -284,6 +285,14 @@ fn two_items_of_one_name_are_an_error() {
     let package = |version| flavours.directory.path().join(version);
     let error = disagreement(&package("0.2"), &package("0.3"), "").unwrap_err();
     assert!(format!("{error:#}").contains("two items are called error"), "{error:#}");
+}
+
+#[test]
+fn an_error_in_a_package_is_shown_where_it_is() {
+    let flavours = Flavours::with("wait: func", "wait: fun");
+    let package = |version| flavours.directory.path().join(version);
+    let error = disagreement(&package("0.2"), &package("0.3"), "").unwrap_err();
+    assert!(format!("{error:#}").contains("types.wit:27:"), "{error:#}");
 }
 
 #[test]
