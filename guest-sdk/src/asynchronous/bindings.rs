@@ -11,14 +11,14 @@ wit_bindgen::generate!({
     inline: r#"
         package childproof:sdk;
 
-        world sdk {
+        world asynchronous {
             include childproof:process/imports@0.3.0;
             import wasi:clocks/monotonic-clock@0.3.0;
             import wasi:filesystem/preopens@0.3.0;
         }
     "#,
     path: "../wit/0.3",
-    world: "childproof:sdk/sdk",
+    world: "childproof:sdk/asynchronous",
     with: {
         "childproof:process/types@0.3.0/problem": crate::bindings::childproof::process::types::Problem,
         "childproof:process/types@0.3.0/quota": crate::bindings::childproof::process::types::Quota,
