@@ -53,13 +53,16 @@
 pub mod asynchronous;
 mod bindings;
 mod child;
+mod choice;
 mod clock;
 mod command;
 mod communicate;
 mod error;
 mod file;
 mod hosted;
+mod open;
 mod path;
+mod request;
 mod status;
 mod stdio;
 mod stream;
