@@ -137,13 +137,11 @@ impl Write for File {
 
 impl Seek for File {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        let target = match position {
-            SeekFrom::Start(offset) => Some(offset),
-            SeekFrom::Current(by) => self.offset.checked_add_signed(by),
-            SeekFrom::End(by) => self.descriptor.stat().map_err(file_error)?.size.checked_add_signed(by),
+        let size = match position {
+            SeekFrom::End(_) => self.descriptor.stat().map_err(file_error)?.size,
+            SeekFrom::Start(_) | SeekFrom::Current(_) => 0,
         };
-        self.offset =
-            target.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a seek to before the beginning"))?;
+        self.offset = open::sought(position, self.offset, size)?;
         Ok(self.offset)
     }
 }

@@ -42,6 +42,8 @@
 //! [`Child::stop`] and [`Child::usage`]; [`Command::timeout`], [`Command::output_limit`], [`Command::stderr_to_stdout`] and
 //! [`Command::spawn_hosted`].
 //!
+//! All of this blocks. [`asynchronous`] has the same for `async` guests, shaped like `tokio::process`.
+//!
 //! # Where it runs
 //!
 //! In a component built for `wasm32-wasip2`, on a host that links `childproof:process@0.2`. The crate compiles for other

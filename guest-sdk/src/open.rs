@@ -2,7 +2,7 @@
 //!
 //! The flags are the same in both, and the types of the other flavour's bindings stand for them here.
 
-use std::io;
+use std::io::{self, SeekFrom};
 use std::path::Path;
 
 use crate::bindings::wasi::filesystem::types::{DescriptorFlags, ErrorCode, OpenFlags};
@@ -56,6 +56,16 @@ pub(crate) fn place<D>(path: &Path, preopens: impl FnOnce() -> Vec<(D, String)>)
     let place =
         path::place(path, preopens).map_err(|Unplaced(message)| io::Error::new(io::ErrorKind::NotFound, message))?;
     Ok((place.directory, place.path.unwrap_or_else(|| ".".into())))
+}
+
+/// The offset that a seek from `offset` in a file of `size` bytes leads to.
+pub(crate) fn sought(position: SeekFrom, offset: u64, size: u64) -> io::Result<u64> {
+    match position {
+        SeekFrom::Start(target) => Some(target),
+        SeekFrom::Current(by) => offset.checked_add_signed(by),
+        SeekFrom::End(by) => size.checked_add_signed(by),
+    }
+    .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a seek to before the beginning"))
 }
 
 /// The methods of a `FileOptions` that set its one field, an [`Opening`]. They are items of the `impl` it is used in, so
@@ -178,6 +188,18 @@ mod tests {
             flags(File::options().read(true).append(true).create_new(true)),
             Some((OpenFlags::CREATE | OpenFlags::EXCLUSIVE, read | write))
         );
+    }
+
+    #[test]
+    fn a_seek_is_from_where_it_says_and_not_to_before_the_beginning() {
+        let target = |position| sought(position, 5, 10).map_err(|error| error.kind());
+        assert_eq!(target(SeekFrom::Start(3)), Ok(3));
+        assert_eq!(target(SeekFrom::Current(-5)), Ok(0));
+        assert_eq!(target(SeekFrom::End(-3)), Ok(7));
+        assert_eq!(target(SeekFrom::End(1)), Ok(11));
+        for position in [SeekFrom::Current(-6), SeekFrom::End(-11)] {
+            assert_eq!(target(position), Err(io::ErrorKind::InvalidInput));
+        }
     }
 
     #[test]
