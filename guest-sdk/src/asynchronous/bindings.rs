@@ -34,6 +34,9 @@ wit_bindgen::generate!({
         "childproof:process/types@0.3.0/output": crate::bindings::childproof::process::types::Output,
         "childproof:process/types@0.3.0/stopped-by": crate::bindings::childproof::process::types::StoppedBy,
         "childproof:process/types@0.3.0/stopped": crate::bindings::childproof::process::types::Stopped,
+        "wasi:filesystem/types@0.3.0/path-flags": crate::bindings::wasi::filesystem::types::PathFlags,
+        "wasi:filesystem/types@0.3.0/open-flags": crate::bindings::wasi::filesystem::types::OpenFlags,
+        "wasi:filesystem/types@0.3.0/descriptor-flags": crate::bindings::wasi::filesystem::types::DescriptorFlags,
     },
     generate_all,
 });

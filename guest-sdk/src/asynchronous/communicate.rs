@@ -42,7 +42,11 @@ struct Source {
 
 impl Source {
     fn new(stream: Incoming) -> Self {
-        Source { stream: Some(stream), buffer: Vec::new(), is_cut: false }
+        Source {
+            stream: Some(stream),
+            buffer: Vec::new(),
+            is_cut: false,
+        }
     }
 }
 
@@ -66,7 +70,11 @@ impl Held {
     }
 
     fn check(&self) -> Result<(), Stop> {
-        if self.bytes.get() > self.limit { Err(Stop::Full) } else { Ok(()) }
+        if self.bytes.get() > self.limit {
+            Err(Stop::Full)
+        } else {
+            Ok(())
+        }
     }
 }
 

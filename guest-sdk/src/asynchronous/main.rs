@@ -25,7 +25,11 @@ pub mod exported {
 /// What the host is told of what a program's main function returned, which is reported as std does.
 #[doc(hidden)]
 pub fn report(returned: impl Termination) -> Result<(), ()> {
-    if returned.report() == ExitCode::SUCCESS { Ok(()) } else { Err(()) }
+    if returned.report() == ExitCode::SUCCESS {
+        Ok(())
+    } else {
+        Err(())
+    }
 }
 
 /// Makes an `async fn` the program's main function: `#[tokio::main]` for a guest.

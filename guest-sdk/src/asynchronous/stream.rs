@@ -12,8 +12,10 @@ use std::rc::Weak;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use wit_bindgen::{AbiBuffer, FutureRead, FutureReader, StreamRead, StreamReader, StreamResult, StreamWrite, StreamWriter};
 use wit_bindgen::rt::async_support::StreamVtable;
+use wit_bindgen::{
+    AbiBuffer, FutureRead, FutureReader, StreamRead, StreamReader, StreamResult, StreamWrite, StreamWriter,
+};
 
 use super::bindings::childproof::process::types as wit;
 use super::bindings::wit_stream;
@@ -149,7 +151,10 @@ pub(crate) struct Incoming {
 impl Incoming {
     pub(super) fn new((reader, ending): (StreamReader<u8>, FutureReader<Result<(), wit::StreamError>>)) -> Self {
         Incoming {
-            source: Some(Source { reader: Some(reader), ending: Ending::Unasked(ending) }),
+            source: Some(Source {
+                reader: Some(reader),
+                ending: Ending::Unasked(ending),
+            }),
             reading: None,
             buffer: Vec::new(),
             fetched: 0,
@@ -331,7 +336,11 @@ impl Drop for Unsent<'_> {
 
 /// A write. What is left is in `rest` when this ends in whatever way.
 async fn step(write: StreamWrite<'_, u8>, rest: &mut Option<Buffer>) -> StreamResult {
-    Writing { write: Some(pin!(write)), rest }.await
+    Writing {
+        write: Some(pin!(write)),
+        rest,
+    }
+    .await
 }
 
 struct Writing<'a, 'w> {
@@ -384,7 +393,10 @@ enum End {
 impl Outgoing {
     /// The standard input of a process, which is piped.
     pub(super) fn new(process: Weak<wit::Process>) -> Self {
-        Outgoing { end: End::Untaken(process), copy: Vec::new() }
+        Outgoing {
+            end: End::Untaken(process),
+            copy: Vec::new(),
+        }
     }
 
     /// The process whose standard input it is, for that to be passed on. Nothing may have been written.
@@ -401,7 +413,10 @@ impl Outgoing {
             let process = process.upgrade().ok_or(io::ErrorKind::BrokenPipe)?;
             let (writer, reader) = wit_stream::new();
             let ending = process.take_stdin(reader).ok_or(io::ErrorKind::BrokenPipe)?;
-            self.end = End::Taken(Sink { writer: Some(writer), ending: Ending::Unasked(ending) });
+            self.end = End::Taken(Sink {
+                writer: Some(writer),
+                ending: Ending::Unasked(ending),
+            });
         }
         match &mut self.end {
             End::Taken(sink) => Ok(sink),
