@@ -24,6 +24,7 @@ pub mod exported {
 
 /// What the host is told of what a program's main function returned, which is reported as std does.
 #[doc(hidden)]
+#[expect(clippy::result_unit_err, reason = "what `wasi:cli/run` answers")]
 pub fn report(returned: impl Termination) -> Result<(), ()> {
     if returned.report() == ExitCode::SUCCESS {
         Ok(())
