@@ -8,6 +8,8 @@ use crate::bindings::childproof::process::types as wit;
 use crate::bindings::wasi::io::poll;
 use crate::clock::{Deadline, nanoseconds};
 use crate::communicate::{Bounds, CommunicateOptions, Communicated, Pump, check_input};
+#[cfg(doc)]
+use crate::error::Error;
 use crate::error::checked;
 use crate::status::{ExitStatus, Limit, Signal, Stopped, Usage};
 use crate::stream::{ChildStderr, ChildStdin, ChildStdout, Incoming, Outgoing};

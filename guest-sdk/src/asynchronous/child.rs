@@ -32,8 +32,7 @@ pub struct Child {
 }
 
 impl Child {
-    pub(super) fn new(process: wit::Process, stdin_is_piped: bool) -> Self {
-        let process = Rc::new(process);
+    pub(super) fn new(process: Rc<wit::Process>, stdin_is_piped: bool) -> Self {
         Child {
             stdin: stdin_is_piped.then(|| ChildStdin(Outgoing::new(Rc::downgrade(&process)))),
             stdout: process.take_stdout().map(|stream| ChildStdout(Incoming::new(stream))),

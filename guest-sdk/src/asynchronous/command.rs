@@ -65,7 +65,7 @@ impl Command {
     /// was started. After a failure no process is left behind, and the command can be spawned again.
     pub fn spawn(&mut self) -> io::Result<Child> {
         let (process, stdin_is_piped) = self.start(Defaults::INHERIT)?;
-        Ok(Child::new(process, stdin_is_piped))
+        Ok(Child::new(Rc::new(process), stdin_is_piped))
     }
 
     /// Runs the process to its end and collects what it writes. Streams that nothing was said about: nothing to read,
@@ -84,7 +84,7 @@ impl Command {
     /// spawned again, without the streams of other processes that it had given away.
     pub async fn output(&mut self) -> io::Result<Output> {
         let (process, stdin_is_piped) = self.start(Defaults::CAPTURE)?;
-        Child::new(process, stdin_is_piped).wait_with_output().await
+        Child::new(Rc::new(process), stdin_is_piped).wait_with_output().await
     }
 
     /// Runs the process to its end. Streams that nothing was said about are the guest's own.

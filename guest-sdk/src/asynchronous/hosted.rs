@@ -76,8 +76,7 @@ impl HostedChild {
     /// begun with are not among them.
     pub fn into_child(self) -> Child {
         drop(self.begun);
-        let process = Rc::into_inner(self.process).expect("the call that shared the process was dropped");
-        Child::new(process, self.stdin_is_piped)
+        Child::new(self.process, self.stdin_is_piped)
     }
 }
 
