@@ -7,8 +7,10 @@ use std::time::Duration;
 use crate::bindings::childproof::process::types as wit;
 use crate::bindings::wasi::io::poll;
 use crate::clock::{Deadline, nanoseconds};
-use crate::communicate::{Bounds, CommunicateOptions, Communicated, Pump};
-use crate::error::{Error, checked};
+use crate::communicate::{Bounds, CommunicateOptions, Communicated, Pump, check_input};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::checked;
 use crate::status::{ExitStatus, Limit, Signal, Stopped, Usage};
 use crate::stream::{ChildStderr, ChildStdin, ChildStdout, Incoming, Outgoing};
 
@@ -135,14 +137,7 @@ impl Child {
     /// [`Error::StatusLost`], [`Error::Other`], or that reading a pipe failed.
     pub fn wait_with_output(mut self) -> io::Result<Output> {
         self.close_stdin();
-        let done = self.exchange(
-            b"",
-            &Bounds {
-                timeout: None,
-                output_limit: None,
-                drain: None,
-            },
-        )?;
+        let done = self.exchange(b"", &Bounds::NONE)?;
         // An `Output` has no word for this. Where the limit ended the process, its status has.
         if !done.complete && done.status.limit() != Some(Limit::Output) {
             return Err(io::Error::other("not all of the output could be read"));
@@ -191,14 +186,7 @@ impl Child {
     }
 
     fn exchange(&mut self, input: &[u8], bounds: &Bounds) -> io::Result<Communicated> {
-        if !input.is_empty() {
-            if self.pump.is_some() {
-                return Err(Error::invalid("input", "an earlier call was given the input").into());
-            }
-            if self.stdin.is_none() {
-                return Err(Error::invalid("input", "standard input is not piped, or was taken").into());
-            }
-        }
+        check_input(input, self.pump.is_some(), self.stdin.is_some())?;
         let pump = self.pump.get_or_insert_with(|| {
             Pump::new(
                 self.stdin.take().map(|stream| stream.0),

@@ -98,6 +98,14 @@ pub(crate) struct Bounds {
     pub(crate) drain: Option<Duration>,
 }
 
+impl Bounds {
+    pub(crate) const NONE: Bounds = Bounds {
+        timeout: None,
+        output_limit: None,
+        drain: None,
+    };
+}
+
 impl From<&CommunicateOptions> for Bounds {
     fn from(options: &CommunicateOptions) -> Self {
         Bounds {
@@ -105,6 +113,19 @@ impl From<&CommunicateOptions> for Bounds {
             output_limit: options.output_limit,
             drain: Some(options.drain.unwrap_or(DRAIN)),
         }
+    }
+}
+
+/// Refuses input that nobody can be given: that of a further call, and that of a process whose standard input is not there.
+pub(crate) fn check_input(input: &[u8], is_further: bool, has_stdin: bool) -> Result<(), Error> {
+    if input.is_empty() {
+        Ok(())
+    } else if is_further {
+        Err(Error::invalid("input", "an earlier call was given the input"))
+    } else if has_stdin {
+        Ok(())
+    } else {
+        Err(Error::invalid("input", "standard input is not piped, or was taken"))
     }
 }
 
@@ -175,6 +196,21 @@ impl Source {
         while self.ready && self.buffer.len() < most {
             self.pull(READ_LEN.min(most - self.buffer.len()));
         }
+    }
+}
+
+/// Hands out what fits the limit, standard output first. The rest is what the next call begins with: a byte that told that
+/// there is more, or what an earlier call with a higher limit had read.
+pub(crate) fn hand_out(stdout: Option<&mut Vec<u8>>, stderr: Option<&mut Vec<u8>>, limit: usize) -> Captured {
+    let mut room = limit;
+    let mut cut = |buffer: &mut Vec<u8>| {
+        let kept = buffer.split_off(room.min(buffer.len()));
+        room -= buffer.len();
+        std::mem::replace(buffer, kept)
+    };
+    Captured {
+        stdout: stdout.map(&mut cut),
+        stderr: stderr.map(&mut cut),
     }
 }
 
@@ -317,19 +353,10 @@ impl Pump {
         Ok(())
     }
 
-    /// Hands out what fits the limit, standard output first. The rest is what the next call begins with: a byte that told
-    /// that there is more, or what an earlier call with a higher limit had read.
     fn limit_reached(&mut self, limit: usize) -> Error {
-        let mut room = limit;
-        let mut cut = |source: &mut Source| {
-            let kept = source.buffer.split_off(room.min(source.buffer.len()));
-            room -= source.buffer.len();
-            std::mem::replace(&mut source.buffer, kept)
-        };
-        Error::OutputLimitReached(Captured {
-            stdout: self.stdout.as_mut().map(&mut cut),
-            stderr: self.stderr.as_mut().map(&mut cut),
-        })
+        let [stdout, stderr] =
+            [&mut self.stdout, &mut self.stderr].map(|source| source.as_mut().map(|source| &mut source.buffer));
+        Error::OutputLimitReached(hand_out(stdout, stderr, limit))
     }
 
     /// Waits until a stream may make progress, the process ended, or a deadline is over. Says whether the process ended.

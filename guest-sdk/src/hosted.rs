@@ -37,23 +37,33 @@ impl HostedChild {
     /// calls for other processes left too much behind in the host; [`Error::StatusLost`](crate::Error::StatusLost); or
     /// [`Error::Other`](crate::Error::Other).
     pub fn communicate(&mut self, input: Option<&[u8]>, options: &CommunicateOptions) -> io::Result<Communicated> {
-        let options = wit::CommunicateOptions {
-            timeout: options.timeout.map(nanoseconds),
-            output_limit: options.output_limit,
-            drain: options.drain.map(nanoseconds),
-        };
-        let output = checked(self.process.communicate(input, options))?;
-        Ok(Communicated {
-            status: output.status.into(),
-            stdout: output.stdout,
-            stderr: output.stderr,
-            complete: output.complete,
-        })
+        Ok(checked(self.process.communicate(input, options.into()))?.into())
     }
 
     /// The process with its pipes in the guest's hands. Those that an unfinished [`communicate`](Self::communicate) has
     /// begun with are not among them.
     pub fn into_child(self) -> Child {
         Child::new(self.process)
+    }
+}
+
+impl From<&CommunicateOptions> for wit::CommunicateOptions {
+    fn from(options: &CommunicateOptions) -> Self {
+        wit::CommunicateOptions {
+            timeout: options.timeout.map(nanoseconds),
+            output_limit: options.output_limit,
+            drain: options.drain.map(nanoseconds),
+        }
+    }
+}
+
+impl From<wit::Output> for Communicated {
+    fn from(output: wit::Output) -> Self {
+        Communicated {
+            status: output.status.into(),
+            stdout: output.stdout,
+            stderr: output.stderr,
+            complete: output.complete,
+        }
     }
 }

@@ -42,6 +42,8 @@
 //! [`Child::stop`] and [`Child::usage`]; [`Command::timeout`], [`Command::output_limit`], [`Command::stderr_to_stdout`] and
 //! [`Command::spawn_hosted`].
 //!
+//! All of this blocks. [`asynchronous`] has the same for `async` guests, shaped like `tokio::process`.
+//!
 //! # Where it runs
 //!
 //! In a component built for `wasm32-wasip2`, on a host that links `childproof:process@0.2`. The crate compiles for other
@@ -53,13 +55,16 @@
 pub mod asynchronous;
 mod bindings;
 mod child;
+mod choice;
 mod clock;
 mod command;
 mod communicate;
 mod error;
 mod file;
 mod hosted;
+mod open;
 mod path;
+mod request;
 mod status;
 mod stdio;
 mod stream;

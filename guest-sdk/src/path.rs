@@ -8,13 +8,12 @@
 use std::env;
 use std::path::Path;
 
-use crate::bindings::wasi::filesystem::preopens;
-use crate::bindings::wasi::filesystem::types::Descriptor;
+use crate::error::Error;
 
-/// A place below a directory that the guest holds.
+/// A place below a directory that the guest holds, by a descriptor as the flavour of the interface has it.
 #[derive(Debug)]
-pub(crate) struct Place {
-    pub(crate) directory: Descriptor,
+pub(crate) struct Place<D> {
+    pub(crate) directory: D,
     /// A relative path, or none for the directory itself.
     pub(crate) path: Option<String>,
 }
@@ -23,20 +22,30 @@ pub(crate) struct Place {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unplaced(pub(crate) String);
 
-/// Finds the preopened directory that holds `path`. A relative path is taken from the guest's current directory, that of
-/// `std::env::current_dir`.
-pub(crate) fn place(path: &Path) -> Result<Place, Unplaced> {
+/// Finds the one of the preopened directories, which `preopens` asks the host for, that holds `path`. A relative path is
+/// taken from the guest's current directory, that of `std::env::current_dir`.
+pub(crate) fn place<D>(path: &Path, preopens: impl FnOnce() -> Vec<(D, String)>) -> Result<Place<D>, Unplaced> {
     let path = path.to_str().ok_or_else(|| Unplaced("the path is not UTF-8".into()))?;
     let current = env::current_dir().ok();
     let current = current.as_deref().and_then(Path::to_str).unwrap_or("/");
     crate::assert_in_component();
-    let mut directories = preopens::get_directories();
+    let mut directories = preopens();
     let names: Vec<&str> = directories.iter().map(|(_, name)| name.as_str()).collect();
     let (index, path) = locate(current, path, &names)?;
     Ok(Place {
         directory: directories.swap_remove(index).0,
         path,
     })
+}
+
+/// The [`place`] of a command's working directory, if it has one.
+pub(crate) fn working_directory<D>(
+    path: Option<&Path>,
+    preopens: impl FnOnce() -> Vec<(D, String)>,
+) -> Result<Option<Place<D>>, Error> {
+    path.map(|path| place(path, preopens))
+        .transpose()
+        .map_err(|Unplaced(message)| Error::invalid("cwd", message))
 }
 
 fn components(path: &str) -> impl Iterator<Item = &str> {

@@ -1,7 +1,9 @@
 //! Where a process's standard streams come from and go to.
 
+use crate::bindings::wasi::filesystem::types::Descriptor;
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream};
-use crate::file::{File, Lent};
+use crate::choice::{Choice, Streams};
+use crate::file::File;
 use crate::stream::{ChildStderr, ChildStdin, ChildStdout};
 
 /// What to do with a standard stream of a process, as [`std::process::Stdio`].
@@ -29,19 +31,10 @@ use crate::stream::{ChildStderr, ChildStdin, ChildStdout};
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Stdio(pub(crate) Choice);
+pub struct Stdio(pub(crate) Choice<Descriptor, InputStream, OutputStream>);
 
-#[derive(Debug)]
-pub(crate) enum Choice {
-    Null,
-    Piped,
-    Inherit,
-    File(Lent),
-    /// What another process writes; none once a spawn was given it.
-    Reader(Option<InputStream>),
-    /// What another process reads; none once a spawn was given it.
-    Writer(Option<OutputStream>),
-}
+/// The streams of a command.
+pub(crate) type Given = Streams<Descriptor, InputStream, OutputStream>;
 
 impl Stdio {
     /// Nothing to read, and what is written is thrown away.

@@ -96,6 +96,7 @@ mod convert;
 mod ctx;
 pub mod doctor;
 mod error;
+mod interface;
 pub mod p2;
 #[cfg(feature = "p3")]
 pub mod p3;

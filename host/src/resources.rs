@@ -1,19 +1,32 @@
 //! What the functions of both flavours do to the resource table.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::{Descriptor, FsPerms, OpenMode};
+use wasmtime_wasi::p2::DynOutputStream;
 
 use crate::command::Command;
 use crate::ctx::ProcessCtxView;
 use crate::error::Error;
-use crate::process::{Directory, FileStream, refuse_too_long};
+use crate::process::{Directory, FileStream, Stderr, Stdout, refuse_too_long};
 
 /// The `process` resource of both flavours. It is shared with the calls that are at work on it.
 pub type Process = Arc<crate::process::Process>;
+
+/// Where an output of a command goes, whichever set of bindings it comes from.
+pub(crate) enum Target {
+    Null,
+    Piped,
+    Inherit,
+    File(Resource<Descriptor>, Option<u64>),
+    /// A stream of WASI 0.2, which is another process's standard input.
+    Stream(Resource<DynOutputStream>),
+    /// The standard input of a process.
+    #[cfg(feature = "p3")]
+    StdinOf(Resource<Process>),
+}
 
 impl ProcessCtxView<'_> {
     pub(crate) fn command(&mut self, command: &Resource<Command>) -> Result<&mut Command> {
@@ -22,11 +35,6 @@ impl ProcessCtxView<'_> {
 
     pub(crate) fn process(&mut self, process: &Resource<Process>) -> Result<&Process> {
         Ok(self.table.get(process)?)
-    }
-
-    pub(crate) fn new_command(&mut self, program: String) -> Result<Resource<Command>> {
-        let command = Command::new(program, self.ctx.budget().clone());
-        Ok(self.table.push(command)?)
     }
 
     pub(crate) fn set_cwd(
@@ -42,6 +50,37 @@ impl ProcessCtxView<'_> {
         };
         self.command(command)?.cwd(Directory { directory, path });
         Ok(())
+    }
+
+    pub(crate) fn set_stdout(&mut self, command: &Resource<Command>, target: Target) -> Result<()> {
+        let stdout = self.target("stdout", target)?;
+        self.command(command)?.request.stdout = stdout;
+        Ok(())
+    }
+
+    /// None is wherever standard output goes.
+    pub(crate) fn set_stderr(&mut self, command: &Resource<Command>, target: Option<Target>) -> Result<()> {
+        let stderr = match target {
+            Some(target) => Stderr::Own(self.target("stderr", target)?),
+            None => Stderr::Stdout,
+        };
+        self.command(command)?.request.stderr = stderr;
+        Ok(())
+    }
+
+    fn target(&mut self, field: &str, target: Target) -> Result<Stdout> {
+        Ok(match target {
+            Target::Null => Stdout::Null,
+            Target::Piped => Stdout::Piped,
+            Target::Inherit => Stdout::Inherit,
+            Target::File(file, offset) => match self.file(field, &file, offset)? {
+                Ok(file) => Stdout::File(file),
+                Err(error) => Stdout::Unusable(error),
+            },
+            Target::Stream(stream) => self.output_stream(field, stream)?,
+            #[cfg(feature = "p3")]
+            Target::StdinOf(process) => self.stdin_of(field, &process)?,
+        })
     }
 
     /// The file behind a descriptor, for the stream that is named `field`.
@@ -77,9 +116,4 @@ impl ProcessCtxView<'_> {
             Err(error) => Err(error),
         })
     }
-}
-
-/// A duration of the WIT.
-pub(crate) fn duration(nanoseconds: u64) -> Duration {
-    Duration::from_nanos(nanoseconds)
 }

@@ -12,20 +12,38 @@ use cargo_metadata::Message;
 pub const TARGET: &str = "wasm32-wasip2";
 
 /// The packages of `examples/` that are guests. Each is one program of the same name.
-pub const GUESTS: [&str; 2] = ["hello", "repo-report"];
+pub const GUESTS: [&str; 3] = ["hello", "hello-async", "repo-report"];
 
-/// Builds a guest of `examples/` and answers where its component is.
+/// Builds a guest that is a package of its own and answers where its component is.
 ///
 /// # Errors
 ///
 /// When the target is missing and cannot be added, and when the build fails.
 pub fn guest(package: &str) -> Result<PathBuf> {
+    guest_program(package, package)
+}
+
+/// Builds one program of a package of guests and answers where its component is.
+///
+/// # Errors
+///
+/// As [`guest`].
+pub fn guest_program(package: &str, program: &str) -> Result<PathBuf> {
     have_target()?;
     let mut cargo = cargo();
     // Flags for the host's linker are none for the guest's.
     cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
-    cargo.args(["build", "--release", "--target", TARGET, "--package", package]);
-    executable(cargo, package)
+    cargo.args([
+        "build",
+        "--release",
+        "--target",
+        TARGET,
+        "--package",
+        package,
+        "--bin",
+        program,
+    ]);
+    executable(cargo, program)
 }
 
 /// Builds a program of the workspace for this machine and answers where it is.

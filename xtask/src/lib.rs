@@ -5,6 +5,7 @@
 //! | [`build`] | calling cargo, and adding the guests' target |
 //! | [`demo`] | the example `repo-report`, from source to report |
 //! | [`deny`] | licenses, sources and duplicates of the dependencies, by `deny.toml` |
+//! | [`flavours`] | the agreement of the two flavours of the interface |
 //! | [`readme`] | what the README says: its blocks, and running its commands |
 //! | [`wit`] | the vendored WIT of WASI |
 
@@ -13,6 +14,7 @@
 pub mod build;
 pub mod demo;
 pub mod deny;
+pub mod flavours;
 pub mod readme;
 pub mod wit;
 

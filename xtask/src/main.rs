@@ -26,7 +26,8 @@ enum Chore {
     Guests,
     /// Copy the WIT of WASI from the wasmtime-wasi that Cargo.lock names
     Wit {
-        /// Change nothing; fail when the copies differ
+        /// Change nothing; fail when the copies differ, or when the two flavours of the interface do and
+        /// wit/differences.toml has no reason for it
         #[arg(long)]
         check: bool,
     },
@@ -47,7 +48,10 @@ fn main() -> Result<ExitCode> {
                 println!("{}", xtask::build::guest(guest)?.display());
             }
         }
-        Chore::Wit { check: true } => xtask::wit::check()?,
+        Chore::Wit { check: true } => {
+            xtask::wit::check()?;
+            xtask::flavours::check()?;
+        }
         Chore::Wit { check: false } => xtask::wit::copy()?,
         Chore::Deny => xtask::deny::check()?,
         Chore::Readme { document } => {

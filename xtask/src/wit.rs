@@ -7,8 +7,36 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use similar::TextDiff;
 
-/// The packages that `childproof:process@0.2` depends on.
-const FILES: [&str; 3] = ["clocks.wit", "filesystem.wit", "io.wit"];
+/// What one flavour of `childproof:process` has beside it.
+struct Vendored {
+    /// The directory of the package, in that of the workspace. The copies are in its `deps`.
+    package: &'static str,
+    /// Where wasmtime-wasi has the files, in its own directory.
+    source: &'static str,
+    /// The files: no more than the interface, and a guest that uses it, cannot be resolved without.
+    files: &'static [&'static str],
+}
+
+const VENDORED: [Vendored; 2] = [
+    Vendored {
+        package: "wit/0.2",
+        source: "src/p2/wit/deps",
+        files: &["clocks.wit", "filesystem.wit", "io.wit"],
+    },
+    // A guest of 0.3 exports `wasi:cli/run` by a world of its own, for no standard library does that for it. That package
+    // declares worlds, too, and they import the others.
+    Vendored {
+        package: "wit/0.3",
+        source: "src/p3/wit/deps",
+        files: &["cli.wit", "clocks.wit", "filesystem.wit", "random.wit", "sockets.wit"],
+    },
+];
+
+impl Vendored {
+    fn copies(&self) -> PathBuf {
+        crate::root().join(self.package).join("deps")
+    }
+}
 
 /// Copies the files.
 ///
@@ -16,10 +44,13 @@ const FILES: [&str; 3] = ["clocks.wit", "filesystem.wit", "io.wit"];
 ///
 /// When the source cannot be found, or a file not be read or written.
 pub fn copy() -> Result<()> {
-    let (source, copies) = places()?;
-    for file in FILES {
-        let (from, to) = (source.join(file), copies.join(file));
-        fs::copy(&from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    let wasi = wasmtime_wasi()?;
+    for vendored in &VENDORED {
+        let (source, copies) = (wasi.join(vendored.source), vendored.copies());
+        for file in vendored.files {
+            let (from, to) = (source.join(file), copies.join(file));
+            fs::copy(&from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+        }
     }
     check()
 }
@@ -30,21 +61,28 @@ pub fn copy() -> Result<()> {
 ///
 /// When one differs, is missing, or has no source, and when the source cannot be found. The message shows what differs.
 pub fn check() -> Result<()> {
-    let (source, copies) = places()?;
-    let drift = drift(&source, &copies)?;
-    if !drift.is_empty() {
-        bail!("the vendored WIT of WASI differs from its source; `cargo xtask wit` copies it anew\n{drift}");
+    let wasi = wasmtime_wasi()?;
+    for vendored in &VENDORED {
+        let (source, copies) = (wasi.join(vendored.source), vendored.copies());
+        let drift = drift(&source, &copies, vendored.files)?;
+        if !drift.is_empty() {
+            bail!(
+                "{} differs from its source; `cargo xtask wit` copies it anew\n{drift}",
+                copies.display()
+            );
+        }
+        println!(
+            "{} files in {} are those of {}",
+            vendored.files.len(),
+            copies.display(),
+            source.display()
+        );
     }
-    println!(
-        "{} files in {} are those of {}",
-        FILES.len(),
-        copies.display(),
-        source.display()
-    );
     Ok(())
 }
 
-fn places() -> Result<(PathBuf, PathBuf)> {
+/// The directory of the package wasmtime-wasi.
+fn wasmtime_wasi() -> Result<PathBuf> {
     let metadata = crate::metadata()?;
     let mut found = metadata
         .packages
@@ -54,20 +92,17 @@ fn places() -> Result<(PathBuf, PathBuf)> {
         bail!("Cargo.lock names no wasmtime-wasi, or more than one");
     };
     let package = wasi.manifest_path.parent().context("a manifest lies in a directory")?;
-    Ok((
-        package.join("src/p2/wit/deps").into_std_path_buf(),
-        crate::root().join("wit/0.2/deps"),
-    ))
+    Ok(package.to_owned().into_std_path_buf())
 }
 
-/// What differs between the files in `source` and their copies, as a unified diff; empty if nothing does.
+/// What differs between `files` in `source` and their copies, as a unified diff; empty if nothing does.
 ///
 /// # Errors
 ///
 /// When the source lacks a file, or something cannot be read.
-pub fn drift(source: &Path, copies: &Path) -> Result<String> {
+pub fn drift(source: &Path, copies: &Path, files: &[&str]) -> Result<String> {
     let mut report = String::new();
-    for file in FILES {
+    for file in files {
         let from = source.join(file);
         let wanted = fs::read_to_string(&from).with_context(|| format!("cannot read {}", from.display()))?;
         let found = match fs::read_to_string(copies.join(file)) {
@@ -89,7 +124,7 @@ pub fn drift(source: &Path, copies: &Path) -> Result<String> {
     }
     for entry in fs::read_dir(copies).with_context(|| format!("cannot list {}", copies.display()))? {
         let name = entry?.file_name();
-        if !FILES.iter().any(|file| *file == name) {
+        if !files.iter().any(|file| *file == name) {
             writeln!(report, "{}: not one of the vendored files", name.display())?;
         }
     }
@@ -98,7 +133,11 @@ pub fn drift(source: &Path, copies: &Path) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use wit_parser::Resolve;
+
     use super::*;
+
+    const FILES: [&str; 3] = ["clocks.wit", "filesystem.wit", "io.wit"];
 
     fn places() -> (tempfile::TempDir, tempfile::TempDir) {
         let (source, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -116,14 +155,14 @@ mod tests {
     #[test]
     fn equal_files_are_no_drift() {
         let (source, copies) = places();
-        assert_eq!(drift(source.path(), copies.path()).unwrap(), "");
+        assert_eq!(drift(source.path(), copies.path(), &FILES).unwrap(), "");
     }
 
     #[test]
     fn a_changed_line_is_shown_with_both_of_its_versions() {
         let (source, copies) = places();
         fs::write(copies.path().join("io.wit"), "package of:io;\n\ninterface pull {\n}\n").unwrap();
-        let drift = drift(source.path(), copies.path()).unwrap();
+        let drift = drift(source.path(), copies.path(), &FILES).unwrap();
         assert!(drift.contains("--- io.wit"), "{drift}");
         assert!(drift.contains("\n-interface pull {\n+interface poll {\n"), "{drift}");
         assert!(!drift.contains("clocks"), "{drift}");
@@ -133,13 +172,53 @@ mod tests {
     fn a_missing_copy_and_one_too_many_are_drift() {
         let (source, copies) = places();
         fs::rename(copies.path().join("clocks.wit"), copies.path().join("clock.wit")).unwrap();
-        let drift = drift(source.path(), copies.path()).unwrap();
+        let drift = drift(source.path(), copies.path(), &FILES).unwrap();
         assert!(drift.contains("clocks.wit: missing"), "{drift}");
         assert!(drift.contains("clock.wit: not one of the vendored files"), "{drift}");
     }
 
     #[test]
+    fn a_file_of_the_source_that_is_not_listed_is_drift_once_it_is_copied() {
+        let (source, copies) = places();
+        let drift = drift(source.path(), copies.path(), &FILES[..2]).unwrap();
+        assert_eq!(drift, "io.wit: not one of the vendored files\n");
+    }
+
+    #[test]
     fn the_vendored_files_are_up_to_date() {
         check().unwrap();
+    }
+
+    /// A guest with the files of `package`, but for one.
+    fn resolve(package: &str, guest: &str, without: Option<&str>) -> Result<()> {
+        let copy = tempfile::tempdir()?;
+        fs::create_dir(copy.path().join("deps"))?;
+        for directory in ["", "deps"] {
+            for entry in fs::read_dir(crate::root().join(package).join(directory))? {
+                let entry = entry?;
+                if entry.file_type()?.is_file() && without.is_none_or(|without| *without != entry.file_name()) {
+                    fs::copy(entry.path(), copy.path().join(directory).join(entry.file_name()))?;
+                }
+            }
+        }
+        let mut resolve = Resolve::default();
+        resolve.push_dir(copy.path())?;
+        resolve.push_str("guest.wit", guest)?;
+        Ok(())
+    }
+
+    #[test]
+    fn a_guest_resolves_with_the_vendored_files_and_without_none_of_them() {
+        let guests = [
+            "package a:guest; world guest { include childproof:process/imports@0.2.0; }",
+            "package a:guest; world guest { include childproof:process/imports@0.3.0; export wasi:cli/run@0.3.0; }",
+        ];
+        for (vendored, guest) in VENDORED.iter().zip(guests) {
+            resolve(vendored.package, guest, None).unwrap();
+            for file in vendored.files {
+                let resolved = resolve(vendored.package, guest, Some(file));
+                assert!(resolved.is_err(), "{}: {file} is not needed", vendored.package);
+            }
+        }
     }
 }

@@ -23,6 +23,7 @@ fn its_programs_and_its_policy_are_those_of_the_examples() {
         rust,
         [
             file("examples/hello/src/main.rs"),
+            file("examples/hello-async/src/main.rs"),
             file("examples/embedder/src/main.rs")
         ]
     );

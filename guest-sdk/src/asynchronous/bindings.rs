@@ -9,16 +9,16 @@
 
 wit_bindgen::generate!({
     inline: r#"
-        package childproof:asynchronous-sdk;
+        package childproof:sdk;
 
-        world sdk {
+        world asynchronous {
             include childproof:process/imports@0.3.0;
             import wasi:clocks/monotonic-clock@0.3.0;
             import wasi:filesystem/preopens@0.3.0;
         }
     "#,
     path: "../wit/0.3",
-    world: "childproof:asynchronous-sdk/sdk",
+    world: "childproof:sdk/asynchronous",
     with: {
         "childproof:process/types@0.3.0/problem": crate::bindings::childproof::process::types::Problem,
         "childproof:process/types@0.3.0/quota": crate::bindings::childproof::process::types::Quota,
@@ -34,6 +34,9 @@ wit_bindgen::generate!({
         "childproof:process/types@0.3.0/output": crate::bindings::childproof::process::types::Output,
         "childproof:process/types@0.3.0/stopped-by": crate::bindings::childproof::process::types::StoppedBy,
         "childproof:process/types@0.3.0/stopped": crate::bindings::childproof::process::types::Stopped,
+        "wasi:filesystem/types@0.3.0/path-flags": crate::bindings::wasi::filesystem::types::PathFlags,
+        "wasi:filesystem/types@0.3.0/open-flags": crate::bindings::wasi::filesystem::types::OpenFlags,
+        "wasi:filesystem/types@0.3.0/descriptor-flags": crate::bindings::wasi::filesystem::types::DescriptorFlags,
     },
     generate_all,
 });

@@ -9,17 +9,8 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, Pollable, 
 use crate::command::Command;
 use crate::ctx::ProcessCtxView;
 use crate::error::Error;
-use crate::process::{Live, Stderr, Stdin, Stdout};
+use crate::process::{Live, Stdin, Stdout};
 use crate::resources::Process;
-
-/// Where an output of a command goes, whichever set of bindings it comes from.
-pub(super) enum Target {
-    Null,
-    Piped,
-    Inherit,
-    File(Resource<Descriptor>, Option<u64>),
-    Stream(Resource<DynOutputStream>),
-}
 
 /// Where the input of a command comes from.
 pub(super) enum Source {
@@ -61,46 +52,19 @@ impl ProcessCtxView<'_> {
         Ok(())
     }
 
-    pub(super) fn set_stdout(&mut self, command: &Resource<Command>, target: Target) -> Result<()> {
-        let stdout = self.target("stdout", target)?;
-        self.command(command)?.request.stdout = stdout;
-        Ok(())
-    }
-
-    /// None is wherever standard output goes.
-    pub(super) fn set_stderr(&mut self, command: &Resource<Command>, target: Option<Target>) -> Result<()> {
-        let stderr = match target {
-            Some(target) => Stderr::Own(self.target("stderr", target)?),
-            None => Stderr::Stdout,
-        };
-        self.command(command)?.request.stderr = stderr;
-        Ok(())
-    }
-
-    fn target(&mut self, field: &str, target: Target) -> Result<Stdout> {
-        Ok(match target {
-            Target::Null => Stdout::Null,
-            Target::Piped => Stdout::Piped,
-            Target::Inherit => Stdout::Inherit,
-            Target::File(file, offset) => match self.file(field, &file, offset)? {
-                Ok(file) => Stdout::File(file),
-                Err(error) => Stdout::Unusable(error),
-            },
-            Target::Stream(stream) => {
-                let writer = self.ctx.streams().writer(self.table.get(&stream)?);
-                let target = match writer {
-                    None => Stdout::Unusable(foreign(field)),
-                    Some(writer) if writer.has_unwritten => {
-                        let unflushed =
-                            "the stream holds bytes that are not written yet; flush it before it is passed on";
-                        Stdout::Unusable(Error::invalid(field, unflushed))
-                    }
-                    Some(writer) => Stdout::Pipe(writer.pipe.detach()),
-                };
-                give_up(self.table, stream);
-                target
+    /// The pipe behind a stream, for the output that is named `field`.
+    pub(crate) fn output_stream(&mut self, field: &str, stream: Resource<DynOutputStream>) -> Result<Stdout> {
+        let writer = self.ctx.streams().writer(self.table.get(&stream)?);
+        let target = match writer {
+            None => Stdout::Unusable(foreign(field)),
+            Some(writer) if writer.has_unwritten => {
+                let unflushed = "the stream holds bytes that are not written yet; flush it before it is passed on";
+                Stdout::Unusable(Error::invalid(field, unflushed))
             }
-        })
+            Some(writer) => Stdout::Pipe(writer.pipe.detach()),
+        };
+        give_up(self.table, stream);
+        Ok(target)
     }
 
     pub(super) fn take_stdin(&mut self, process: &Resource<Process>) -> Result<Option<Resource<DynOutputStream>>> {
