@@ -4,13 +4,14 @@
 //! guest does with the streams of a process, differs between the two; here both have the same names for it.
 
 #[cfg(feature = "p2")]
-#[path = "raw/p2.rs"]
-mod flavour;
+mod p2;
 #[cfg(feature = "p3")]
-#[path = "raw/p3.rs"]
-mod flavour;
+mod p3;
 
-pub use flavour::*;
+#[cfg(feature = "p2")]
+pub use p2::*;
+#[cfg(feature = "p3")]
+pub use p3::*;
 
 /// The shell, running `script`. Its streams are nothing until something else is said.
 pub fn sh(script: &str) -> Command {

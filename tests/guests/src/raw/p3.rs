@@ -20,6 +20,7 @@ mod generated {
             world guest {
                 include childproof:process/imports@0.3.0;
                 import wasi:cli/stdin@0.3.0;
+                import wasi:clocks/monotonic-clock@0.3.0;
                 import wasi:filesystem/preopens@0.3.0;
             }
         "#,
@@ -31,6 +32,7 @@ mod generated {
 
 pub use generated::childproof::process::types::*;
 pub use generated::wasi::cli::stdin;
+pub use generated::wasi::clocks::monotonic_clock;
 pub use generated::wasi::filesystem::preopens;
 pub use generated::wasi::filesystem::types::{Descriptor, DescriptorFlags, OpenFlags, PathFlags};
 pub use generated::wit_stream;
