@@ -16,6 +16,17 @@ pub async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await
 }
 
+/// What a future comes to if it is polled a few times; dropped if that is not enough.
+pub async fn unless_given_up<F: Future + Unpin>(mut future: F, after: usize) -> Option<F::Output> {
+    for _ in 0..=after {
+        if let Poll::Ready(output) = poll_once(&mut future).await {
+            return Some(output);
+        }
+        turns(1).await;
+    }
+    None
+}
+
 /// Lets the host, and what else is under way, have `turns` turns.
 pub async fn turns(turns: usize) {
     for _ in 0..turns {

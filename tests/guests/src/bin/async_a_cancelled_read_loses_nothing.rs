@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use childproof::asynchronous::{ChildStdout, Command, Stdio};
-use childproof_test_guests::asynchronous::{Chance, cat, poll_once, stdin_of, turns, write_all};
+use childproof_test_guests::asynchronous::{Chance, cat, poll_once, stdin_of, turns, unless_given_up, write_all};
 use childproof_test_guests::pattern;
 use futures_io::AsyncRead;
 use futures_util::future::join;
@@ -18,6 +18,9 @@ childproof::main!(run);
 async fn run() {
     of_the_interface().await;
     of_the_sdk().await;
+    for way in 0..4 {
+        at_the_end(way).await;
+    }
 }
 
 async fn of_the_interface() {
@@ -88,6 +91,33 @@ async fn of_the_sdk() {
     assert!(child.wait().await.unwrap().success());
 }
 
+/// The end came while the read was given up: it is there for whoever reads on, and for whoever is given the stream.
+async fn at_the_end(way: usize) {
+    let mut command = Command::new("cat");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let mut bytes = Vec::new();
+    {
+        let mut read = Box::pin(stdout.read_buf(&mut bytes));
+        assert!(poll_once(&mut read).await.is_pending());
+        assert!(child.wait().await.unwrap().success());
+        turns(10).await;
+    }
+    match way {
+        0 => assert_eq!(stdout.read(&mut [0; 10]).await.unwrap(), 0),
+        1 => assert_eq!(stdout.read_buf(&mut bytes).await.unwrap(), 0),
+        2 => assert_eq!(
+            std::future::poll_fn(|cx| Pin::new(&mut stdout).poll_read(cx, &mut [0; 10]))
+                .await
+                .unwrap(),
+            0
+        ),
+        _ => assert_eq!(command.stdin(stdout).output().await.unwrap().stdout, b""),
+    }
+    assert!(bytes.is_empty());
+}
+
 /// Changes from one kind of read to another at each read, given up or not.
 async fn read_in_all_ways(stdout: &mut ChildStdout) -> Vec<u8> {
     let mut chance = Chance(11);
@@ -130,15 +160,4 @@ async fn read_in_all_ways(stdout: &mut ChildStdout) -> Vec<u8> {
         }
     }
     output
-}
-
-/// What a future comes to if it is polled a few times; dropped if that is not enough.
-async fn unless_given_up<F: Future + Unpin>(mut future: F, after: usize) -> Option<F::Output> {
-    for _ in 0..=after {
-        if let Poll::Ready(output) = poll_once(&mut future).await {
-            return Some(output);
-        }
-        turns(1).await;
-    }
-    None
 }
