@@ -12,6 +12,10 @@ use crate::guest::State;
 /// Whether components of WASI 0.3 run. It is the feature `p3`, which is on by default.
 const HAS_P3: bool = cfg!(feature = "p3");
 
+/// What a build without it says of such a component.
+const NO_P3: &str =
+    "it is a command of WASI 0.3, which this build of childproof does not have: its cargo feature p3 was left out";
+
 /// A version of WASI that commands are written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wasi {
@@ -74,10 +78,8 @@ impl Command {
             let interface = instances.iter().find(|name| wasi.is_interface(name))?;
             Some((*wasi, *interface))
         });
-        if let Some((Wasi::P3, interface)) = found
-            && !HAS_P3
-        {
-            bail!("it exports {interface}, and this build of childproof has no WASI 0.3: its feature p3 was left out");
+        if !HAS_P3 && matches!(found, Some((Wasi::P3, _))) {
+            bail!(NO_P3);
         }
         // What is missing says more of a component than that it is no command.
         let linked = linker(component)?
@@ -165,6 +167,13 @@ fn runs() -> &'static str {
         true => "wasi:cli/run@0.2 or @0.3",
         false => "wasi:cli/run@0.2",
     }
+}
+
+/// Why a component does not compile, where that is because this build has no WASI 0.3: without it, the compiler does not know
+/// the types of its functions. The names of exports are in the bytes as they are.
+pub(crate) fn not_compiled(bytes: &[u8]) -> Option<&'static str> {
+    let name = b"wasi:cli/run@0.3.";
+    (!HAS_P3 && bytes.windows(name.len()).any(|window| window == name)).then_some(NO_P3)
 }
 
 /// Why a component does not link: which import there is nothing for.

@@ -10,7 +10,7 @@ use wasmtime::component::Component;
 use wasmtime::{Cache, Config, Engine};
 
 use crate::args::Dir;
-use crate::command::Command;
+use crate::command::{self, Command};
 use crate::{report, sandbox};
 
 /// A compilation that takes longer says so on a terminal.
@@ -61,8 +61,13 @@ impl Loader {
             bail!("{shown} {problem}");
         }
         let note = std::io::stderr().is_terminal().then(|| note(path, self.keeps));
-        let component = noted(LONG, note, std::io::stderr(), || Component::new(&self.engine, &bytes))
-            .map_err(|error| anyhow!("{shown} is damaged, or uses what this version does not know: {error:#}"))?;
+        let component =
+            noted(LONG, note, std::io::stderr(), || Component::new(&self.engine, &bytes)).map_err(|error| {
+                match command::not_compiled(&bytes) {
+                    Some(why) => anyhow!("cannot run {shown}: {why}"),
+                    None => anyhow!("{shown} is damaged, or uses what this version does not know: {error:#}"),
+                }
+            })?;
         let command = Command::link(&component).with_context(|| format!("cannot run {shown}"))?;
         tracing::info!("{}: {command}", report::escape(&shown.to_string()));
         Ok(command)
