@@ -32,7 +32,7 @@ const FLAVOURS: [Flavour; 2] = [
 
 /// The guests that only one flavour can have: the guest, the flavour, and why. In `tests/guests/Cargo.toml` they say so by
 /// `required-features`.
-const ONE_FLAVOUR: [(&str, &str, &str); 0] = [];
+const ONE_FLAVOUR: &[(&str, &str, &str)] = &[];
 
 impl Flavour {
     fn has(&self, guest: &str) -> bool {
