@@ -5,6 +5,7 @@
 
 mod communicate;
 mod ends;
+mod flavours;
 mod guests;
 mod inputs;
 mod limits;
