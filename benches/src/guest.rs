@@ -10,9 +10,9 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Cache, CacheConfig, Config, Engine, Store};
-use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{p2, p3};
 
 /// Where processes that are confined in the full tier see their guest's directory.
 pub(crate) const WORK: &str = "/work";
@@ -41,11 +41,28 @@ impl WasiView for State {
     }
 }
 
-/// The guest, ready to be instantiated.
+impl State {
+    fn process(&mut self) -> ProcessCtxView<'_> {
+        ProcessCtxView {
+            ctx: &self.process,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// The guests, ready to be instantiated.
 pub(crate) struct Guests {
     pub(crate) runtime: Runtime,
     engine: Engine,
-    guest: CommandPre<State>,
+    p2: p2::bindings::CommandPre<State>,
+    p3: p3::bindings::CommandPre<State>,
+}
+
+/// Which guest does the work: that of WASI 0.2 or that of 0.3.
+#[derive(Clone, Copy)]
+pub(crate) enum Flavour {
+    P2,
+    P3,
 }
 
 impl Guests {
@@ -64,26 +81,33 @@ impl Guests {
     }
 
     fn for_engine(engine: Engine) -> Result<Self> {
-        let file = xtask::build::guest("bench-guest")?;
-        let component = Component::from_file(&engine, &file).map_err(anyhow::Error::from)?;
         let mut linker = Linker::<State>::new(&engine);
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        childproof_host::p2::add_to_linker_async(&mut linker, |state| ProcessCtxView {
-            ctx: &state.process,
-            table: &mut state.table,
-        })?;
-        let guest = CommandPre::new(linker.instantiate_pre(&component)?)?;
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { runtime, engine, guest })
+        p2::add_to_linker_async(&mut linker)?;
+        p3::add_to_linker(&mut linker)?;
+        childproof_host::p2::add_to_linker_async(&mut linker, State::process)?;
+        childproof_host::p3::add_to_linker(&mut linker, State::process)?;
+        let component = |file| Component::from_file(&engine, file).map_err(anyhow::Error::from);
+        let p2 = component(xtask::build::guest_program("bench-guest", "bench-guest")?)?;
+        let p3 = component(xtask::build::guest_program("bench-guest", "bench-guest-p3")?)?;
+        Ok(Self {
+            runtime: Builder::new_current_thread().enable_all().build()?,
+            p2: p2::bindings::CommandPre::new(linker.instantiate_pre(&p2)?)?,
+            p3: p3::bindings::CommandPre::new(linker.instantiate_pre(&p3)?)?,
+            engine,
+        })
     }
 
     /// Runs the guest once, and confines nothing; the answer is the time it took for the work, in nanoseconds.
-    pub(crate) fn run(&self, work: &str, times: usize, size: usize) -> Result<f64> {
-        self.run_in(&Setting::new(Tier::None)?, work, times, size)
+    pub(crate) fn run(&self, flavour: Flavour, work: &str, times: usize, size: usize) -> Result<f64> {
+        self.run_flavour(flavour, &Setting::new(Tier::None)?, work, times, size)
     }
 
-    /// The same in a setting, which may serve one guest after the other.
+    /// The same for the guest of WASI 0.2, in a setting, which may serve one guest after the other.
     pub(crate) fn run_in(&self, setting: &Setting, work: &str, times: usize, size: usize) -> Result<f64> {
+        self.run_flavour(Flavour::P2, setting, work, times, size)
+    }
+
+    fn run_flavour(&self, flavour: Flavour, setting: &Setting, work: &str, times: usize, size: usize) -> Result<f64> {
         let stdout = MemoryOutputPipe::new(1024);
         let wasi = WasiCtx::builder()
             .args(&["bench-guest", work, &times.to_string(), &size.to_string()])
@@ -99,8 +123,18 @@ impl Guests {
             },
         );
         let ended = self.runtime.block_on(async {
-            let guest = self.guest.instantiate_async(&mut store).await?;
-            guest.wasi_cli_run().call_run(&mut store).await
+            match flavour {
+                Flavour::P2 => {
+                    let guest = self.p2.instantiate_async(&mut store).await?;
+                    guest.wasi_cli_run().call_run(&mut store).await
+                }
+                Flavour::P3 => {
+                    let guest = self.p3.instantiate_async(&mut store).await?;
+                    store
+                        .run_concurrent(async |store| guest.wasi_cli_run().call_run(store).await)
+                        .await?
+                }
+            }
         })?;
         if ended.is_err() {
             bail!("the guest failed at {work}");

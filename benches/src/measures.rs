@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use childproof_host::policy::Tier;
 
-use crate::guest::{Guests, Setting};
+use crate::guest::{Flavour, Guests, Setting};
 use crate::report::{Bound, Figures, Measure};
 use crate::{confined, long_run, memory, native};
 
@@ -18,7 +18,12 @@ pub(crate) const ALL: &[Measure] = &[
     Measure {
         name: "spawn/p2-vs-tokio",
         bound: Bound::Ratio(1.10),
-        run: spawn,
+        run: |guests| spawn(guests, Flavour::P2),
+    },
+    Measure {
+        name: "spawn/p3-vs-tokio",
+        bound: Bound::Ratio(1.10),
+        run: |guests| spawn(guests, Flavour::P3),
     },
     Measure {
         name: "spawn/host-4GiB-vs-20MiB",
@@ -58,17 +63,32 @@ pub(crate) const ALL: &[Measure] = &[
     Measure {
         name: "stream-read/p2-vs-tokio",
         bound: Bound::Ratio(1.0),
-        run: stream_read,
+        run: |guests| stream_read(guests, Flavour::P2),
+    },
+    Measure {
+        name: "stream-read/p3-vs-tokio",
+        bound: Bound::Ratio(1.1),
+        run: |guests| stream_read(guests, Flavour::P3),
     },
     Measure {
         name: "stream-write/p2-vs-tokio",
         bound: Bound::Ratio(1.05),
-        run: stream_write,
+        run: |guests| stream_write(guests, Flavour::P2),
+    },
+    Measure {
+        name: "stream-write/p3-vs-tokio",
+        bound: Bound::Ratio(1.15),
+        run: |guests| stream_write(guests, Flavour::P3),
     },
     Measure {
         name: "communicate/p2-vs-tokio",
         bound: Bound::Ratio(1.0),
-        run: communicate,
+        run: |guests| communicate(guests, Flavour::P2),
+    },
+    Measure {
+        name: "communicate/p3-vs-tokio",
+        bound: Bound::Ratio(1.1),
+        run: |guests| communicate(guests, Flavour::P3),
     },
     Measure {
         name: "communicate-call/p2-vs-tokio",
@@ -83,7 +103,17 @@ pub(crate) const ALL: &[Measure] = &[
     Measure {
         name: "concurrent-200/p2-vs-tokio",
         bound: Bound::Ratio(1.05),
-        run: concurrent,
+        run: |guests| concurrent(guests, Flavour::P2, 200),
+    },
+    Measure {
+        name: "concurrent-200/p3-vs-tokio",
+        bound: Bound::Ratio(1.05),
+        run: |guests| concurrent(guests, Flavour::P3, 200),
+    },
+    Measure {
+        name: "concurrent-1000/p3-vs-tokio",
+        bound: Bound::Ratio(1.1),
+        run: |guests| concurrent(guests, Flavour::P3, 1_000),
     },
     Measure {
         name: "concurrent-1000/confined",
@@ -114,12 +144,12 @@ pub(crate) const ALL: &[Measure] = &[
 ];
 
 /// Starts `true` and waits for it; the figures are for one of them.
-fn spawn(guests: &Guests) -> Result<Figures> {
+fn spawn(guests: &Guests, flavour: Flavour) -> Result<Figures> {
     const TIMES: usize = 100;
     let each = |total: f64| total / TIMES as f64;
     Figures::interleaved(
         15,
-        || guests.run("spawn", TIMES, 0).map(each),
+        || guests.run(flavour, "spawn", TIMES, 0).map(each),
         || guests.runtime.block_on(native::spawn(TIMES, native::program)).map(each),
     )
 }
@@ -154,47 +184,48 @@ pub(crate) fn beside_itself_larger<T>(
     )
 }
 
-fn stream_read(guests: &Guests) -> Result<Figures> {
+fn stream_read(guests: &Guests, flavour: Flavour) -> Result<Figures> {
     Figures::interleaved(
         7,
-        || guests.run("read", 1, GIB),
+        || guests.run(flavour, "read", 1, GIB),
         || guests.runtime.block_on(native::read(GIB)),
     )
 }
 
-fn stream_write(guests: &Guests) -> Result<Figures> {
+fn stream_write(guests: &Guests, flavour: Flavour) -> Result<Figures> {
     Figures::interleaved(
         7,
-        || guests.run("write", 1, GIB),
+        || guests.run(flavour, "write", 1, GIB),
         || guests.runtime.block_on(native::write(GIB)),
     )
 }
 
 /// 64 MiB through `cat`, pumped by the guest.
-fn communicate(guests: &Guests) -> Result<Figures> {
+fn communicate(guests: &Guests, flavour: Flavour) -> Result<Figures> {
     let peer = || guests.runtime.block_on(native::communicate(3, 64 * MIB));
-    Figures::interleaved(9, || guests.run("communicate", 3, 64 * MIB), peer)
+    Figures::interleaved(9, || guests.run(flavour, "communicate", 3, 64 * MIB), peer)
 }
 
 /// 64 MiB through `cat`, in one call to the host.
 fn communicate_call(guests: &Guests) -> Result<Figures> {
     let peer = || guests.runtime.block_on(native::communicate(3, 64 * MIB));
-    Figures::interleaved(9, || guests.run("communicate-call", 3, 64 * MIB), peer)
+    Figures::interleaved(9, || guests.run(Flavour::P2, "communicate-call", 3, 64 * MIB), peer)
 }
 
 /// 1 GiB through three processes.
 fn pipeline(guests: &Guests) -> Result<Figures> {
     Figures::interleaved(
         7,
-        || guests.run("pipeline", 1, GIB),
+        || guests.run(Flavour::P2, "pipeline", 1, GIB),
         || guests.runtime.block_on(native::pipeline(GIB)),
     )
 }
 
-/// 200 processes at once, 256 KiB from each.
-fn concurrent(guests: &Guests) -> Result<Figures> {
-    let peer = || guests.runtime.block_on(native::concurrent(200, 256 << 10));
-    Figures::interleaved(15, || guests.run("concurrent", 200, 256 << 10), peer)
+/// That many processes at once, 256 KiB from each.
+fn concurrent(guests: &Guests, flavour: Flavour, processes: usize) -> Result<Figures> {
+    const EACH: usize = 256 << 10;
+    let peer = || guests.runtime.block_on(native::concurrent(processes, EACH));
+    Figures::interleaved(15, || guests.run(flavour, "concurrent", processes, EACH), peer)
 }
 
 /// Whole commands that start `true`: a guest, compiled before, and a Python script.

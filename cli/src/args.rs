@@ -27,7 +27,7 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "childproof", version, max_term_width = 100, after_long_help = format!("{EXAMPLES}\n\n{}", exit::ALL))]
 pub(crate) struct Cli {
-    /// Show on stderr what the host does. RUST_LOG sets it in detail.
+    /// Show on stderr what the host does, and of which WASI a component is. RUST_LOG sets it in detail.
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
     #[command(subcommand)]
@@ -81,10 +81,10 @@ Compiled components are kept in wasmtime's cache, $XDG_CACHE_HOME/wasmtime or ~/
 
 /// Run a component.
 ///
-/// Runs any WASI 0.2 command (a component that exports wasi:cli/run) with WASI and childproof:process. It has the
-/// streams of this command, the directories and variables named here, no network, and the programs that the policy grants.
-/// When it ends, in whatever way, its processes end with it. When --timeout or a signal
-/// ends it, output that nobody has taken yet is dropped.
+/// Runs any command of WASI 0.2 or 0.3 (a component that exports wasi:cli/run) with WASI and childproof:process. One that
+/// exports both is run as one of 0.3; --verbose says what was found. It has the streams of this command, the directories
+/// and variables named here, no network, and the programs that the policy grants. When it ends, in whatever way, its
+/// processes end with it. When --timeout or a signal ends it, output that nobody has taken yet is dropped.
 #[derive(Args, Debug)]
 #[command(after_long_help = format!("{RUN_EXAMPLES}\n\n{}", exit::OF_RUN))]
 pub(crate) struct RunArgs {

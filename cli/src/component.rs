@@ -1,4 +1,4 @@
-//! From a file to a component that is compiled and linked, and what can be wrong with it.
+//! From a file to a component that is compiled, and what can be wrong with it.
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -6,13 +6,11 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Component;
 use wasmtime::{Cache, Config, Engine};
-use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::args::Dir;
-use crate::guest::State;
+use crate::command::{self, Command};
 use crate::{report, sandbox};
 
 /// A compilation that takes longer says so on a terminal.
@@ -56,16 +54,23 @@ impl Loader {
     }
 
     /// Reads, compiles and links a command.
-    pub(crate) fn load(&self, path: &Path) -> Result<CommandPre<State>> {
+    pub(crate) fn load(&self, path: &Path) -> Result<Command> {
         let shown = path.display();
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
         if let Some(problem) = problem(&bytes) {
             bail!("{shown} {problem}");
         }
         let note = std::io::stderr().is_terminal().then(|| note(path, self.keeps));
-        let component = noted(LONG, note, std::io::stderr(), || Component::new(&self.engine, &bytes))
-            .map_err(|error| anyhow!("{shown} is damaged, or uses what this version does not know: {error:#}"))?;
-        link(&self.engine, &component).with_context(|| format!("cannot run {shown}"))
+        let component =
+            noted(LONG, note, std::io::stderr(), || Component::new(&self.engine, &bytes)).map_err(|error| {
+                match command::not_compiled(&bytes) {
+                    Some(why) => anyhow!("cannot run {shown}: {why}"),
+                    None => anyhow!("{shown} is damaged, or uses what this version does not know: {error:#}"),
+                }
+            })?;
+        let command = Command::link(&component).with_context(|| format!("cannot run {shown}"))?;
+        tracing::info!("{}: {command}", report::escape(&shown.to_string()));
+        Ok(command)
     }
 }
 
@@ -76,14 +81,6 @@ fn note(path: &Path, keeps: bool) -> String {
         true => format!("childproof: compiling {shown} for the first time; the result is kept\n"),
         false => format!("childproof: compiling {shown}\n"),
     }
-}
-
-fn link(engine: &Engine, component: &Component) -> Result<CommandPre<State>> {
-    let mut linker = Linker::<State>::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(|error| anyhow!("{error:#}"))?;
-    childproof_host::p2::add_to_linker_async(&mut linker, State::process).map_err(|error| anyhow!("{error:#}"))?;
-    let linked = linker.instantiate_pre(component).map_err(|error| not_linked(&error))?;
-    CommandPre::new(linked).map_err(|_| no_command(engine, component))
 }
 
 /// What is wrong with the bytes of a component, as far as that shows without a compiler.
@@ -146,47 +143,6 @@ fn truncation(mut rest: &[u8]) -> Option<String> {
             .unwrap_or_default();
     }
     None
-}
-
-/// Why a component does not link: which import there is nothing for.
-fn not_linked(error: &wasmtime::Error) -> anyhow::Error {
-    let message = error.to_string();
-    let Some(name) = message.split('`').nth(1) else {
-        return anyhow!("{error:#}");
-    };
-    let provided = "childproof provides WASI 0.2 and childproof:process@0.2";
-    let is_partly = |name: &str| name.starts_with("wasi:") || name.starts_with("childproof:process/");
-    match is_partly(name) {
-        true => {
-            let why = error
-                .chain()
-                .skip(1)
-                .map(|cause| cause.to_string())
-                .collect::<Vec<_>>()
-                .join(": ");
-            anyhow!("it imports {name}, of which childproof does not provide all ({why}); {provided}")
-        }
-        false => anyhow!("it imports {name}, which childproof does not provide; {provided}"),
-    }
-}
-
-/// Why a component is no command.
-fn no_command(engine: &Engine, component: &Component) -> anyhow::Error {
-    let ty = component.component_type();
-    let exports: Vec<&str> = ty.exports(engine).map(|(name, _)| name).take(8).collect();
-    let run = ty.exports(engine).find(|(name, item)| {
-        name.starts_with("wasi:cli/run@") && matches!(item.ty, ComponentItem::ComponentInstance(_))
-    });
-    match (run, exports.is_empty()) {
-        (Some((name, _)), _) => anyhow!("it exports {name}, and childproof runs commands of WASI 0.2"),
-        (None, true) => anyhow!("it exports nothing; a command exports wasi:cli/run@0.2"),
-        (None, false) => {
-            anyhow!(
-                "it exports no wasi:cli/run@0.2, so it is no command; it exports {}",
-                exports.join(", ")
-            )
-        }
-    }
 }
 
 /// Does the work, and writes a note if it is not done after `patience`.

@@ -44,7 +44,9 @@ Any other code is the guest's, or the program's, own.";
 /// What `childproof run --help` says.
 pub(crate) const OF_RUN: &str = "\
 Exit codes:
-  The guest's own: 0, or 1 when it failed. WASI 0.2 passes on no other code: to exit with 3 is to exit with 1.
+  The guest's own: 0, or 1 when it failed. By wasi:cli/exit@0.3 a guest exits with any code from 0
+  to 255. WASI 0.2 passes on 0 and 1 alone: there, and by Rust's std, to exit with 3 is to exit
+  with 1.
   2    the command line is wrong
   124  --timeout ended the guest
   125  childproof failed: a bad policy, a bad component, a directory that is not there

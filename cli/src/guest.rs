@@ -6,10 +6,10 @@ use anyhow::{Result, anyhow};
 use childproof_host::{ProcessCtx, ProcessCtxView};
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, WasmBacktrace};
-use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::args::SandboxArgs;
+use crate::command::Command;
 use crate::exit;
 use crate::output::Output;
 use crate::report;
@@ -106,12 +106,8 @@ pub(crate) fn store(engine: &Engine, wasi: WasiCtx, process: ProcessCtx) -> Stor
 /// # Cancel safety
 ///
 /// Dropped, it leaves the guest half-way; the end of the store ends its processes.
-pub(crate) async fn run(command: &CommandPre<State>, store: &mut Store<State>, name: &str) -> u8 {
-    let ended = async {
-        let command = command.instantiate_async(&mut *store).await?;
-        command.wasi_cli_run().call_run(&mut *store).await
-    };
-    match ended.await {
+pub(crate) async fn run(command: &Command, store: &mut Store<State>, name: &str) -> u8 {
+    match command.run(store).await {
         Ok(Ok(())) => 0,
         Ok(Err(())) => exit::ERROR,
         Err(error) => match error.downcast_ref::<I32Exit>() {

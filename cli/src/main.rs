@@ -4,6 +4,7 @@
 
 mod args;
 mod audit;
+mod command;
 mod component;
 mod doctor;
 mod exec;

@@ -8,7 +8,9 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use rustix::fs::{FileType, Mode, OFlags};
@@ -25,15 +27,8 @@ const CHUNK: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Output(Arc<Shared>);
 
-#[derive(Clone, Copy, Debug)]
-enum Which {
-    Stdout,
-    Stderr,
-}
-
 #[derive(Debug)]
 struct Shared {
-    which: Which,
     fd: OwnedFd,
     is_socket: bool,
     is_terminal: bool,
@@ -46,14 +41,14 @@ struct Shared {
 
 impl Output {
     pub(crate) fn stdout() -> io::Result<Self> {
-        Self::new(Which::Stdout, io::stdout().as_fd().try_clone_to_owned()?)
+        Self::new(io::stdout().as_fd().try_clone_to_owned()?)
     }
 
     pub(crate) fn stderr() -> io::Result<Self> {
-        Self::new(Which::Stderr, io::stderr().as_fd().try_clone_to_owned()?)
+        Self::new(io::stderr().as_fd().try_clone_to_owned()?)
     }
 
-    fn new(which: Which, fd: OwnedFd) -> io::Result<Self> {
+    fn new(fd: OwnedFd) -> io::Result<Self> {
         let kind = FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
         let is_terminal = kind == FileType::CharacterDevice && rustix::termios::isatty(&fd);
         let anew = || {
@@ -66,7 +61,6 @@ impl Output {
         }
         .unwrap_or(fd);
         Ok(Self(Arc::new(Shared {
-            which,
             fd,
             is_socket: kind == FileType::Socket,
             is_terminal,
@@ -95,11 +89,13 @@ impl Shared {
 
     /// Writes what is pending. After an error other than "would block" nothing is.
     fn push(&self) -> io::Result<()> {
-        let mut pending = self.pending();
+        self.push_all(&mut self.pending())
+    }
+
+    fn push_all(&self, pending: &mut VecDeque<Bytes>) -> io::Result<()> {
         while let Some(chunk) = pending.front_mut() {
             match self.write(chunk) {
                 Ok(written) => chunk.advance(written),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
                     if error.kind() != io::ErrorKind::WouldBlock {
                         pending.clear();
@@ -115,21 +111,30 @@ impl Shared {
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let written = match self.is_socket {
+        let written = rustix::io::retry_on_intr(|| match self.is_socket {
             true => rustix::net::send(&self.fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
             false => rustix::io::write(&self.fd, bytes),
-        };
+        });
         Ok(written?)
     }
 
+    /// Writes a part of the bytes, behind what is pending.
+    fn write_behind(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut pending = self.pending();
+        self.push_all(&mut pending)?;
+        self.write(bytes)
+    }
+
+    fn readiness(&self) -> io::Result<&pipe::Sender> {
+        if let Some(readiness) = self.readiness.get() {
+            return Ok(readiness);
+        }
+        let made = pipe::Sender::from_owned_fd_unchecked(self.fd.try_clone()?)?;
+        Ok(self.readiness.get_or_init(|| made))
+    }
+
     async fn push_when_ready(&self) -> io::Result<()> {
-        let readiness = match self.readiness.get() {
-            Some(readiness) => readiness,
-            None => {
-                let made = pipe::Sender::from_owned_fd_unchecked(self.fd.try_clone()?)?;
-                self.readiness.get_or_init(|| made)
-            }
-        };
+        let readiness = self.readiness()?;
         loop {
             readiness.writable().await?;
             match readiness.try_io(|| self.push()) {
@@ -189,10 +194,50 @@ impl StdoutStream for Output {
     }
 
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        match self.0.which {
-            Which::Stdout => Box::new(wasmtime_wasi::cli::stdout()),
-            Which::Stderr => Box::new(wasmtime_wasi::cli::stderr()),
+        Box::new(Writer {
+            output: self.0.clone(),
+            room: None,
+        })
+    }
+}
+
+/// The stream as guests of WASI 0.3 have it. Nothing is pending of what they write: a write is done when the stream has
+/// taken the bytes.
+struct Writer {
+    output: Arc<Shared>,
+    /// Waits for room, where there was none. Each writer waits by itself: any number may write to the same stream.
+    room: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send + Sync>>>,
+}
+
+impl AsyncWrite for Writer {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let bytes = bytes.get(..CHUNK).unwrap_or(bytes);
+        loop {
+            let written = match &mut self.room {
+                None => self.output.write_behind(bytes),
+                Some(room) => {
+                    let found = ready!(room.as_mut().poll(context));
+                    self.room = None;
+                    found?;
+                    self.output.readiness()?.try_io(|| self.output.write_behind(bytes))
+                }
+            };
+            match written {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let output = self.output.clone();
+                    self.room = Some(Box::pin(async move { output.readiness()?.writable().await }));
+                }
+                written => return Poll::Ready(written),
+            }
         }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -200,11 +245,13 @@ impl StdoutStream for Output {
 mod tests {
     use super::*;
     use std::io::Read;
+    use std::task::Waker;
+    use tokio::io::AsyncWriteExt;
 
     #[tokio::test]
     async fn a_pipe_that_nobody_reads_holds_up_the_guest_alone_and_loses_nothing() {
         let (mut reader, writer) = io::pipe().unwrap();
-        let mut output = Output::new(Which::Stdout, OwnedFd::from(writer)).unwrap();
+        let mut output = Output::new(OwnedFd::from(writer)).unwrap();
         let mut written = 0u32;
         while let Ok(permit @ 1..) = output.check_write() {
             let chunk: Vec<u8> = (0..permit).map(|index| (index as u32 + written) as u8).collect();
@@ -224,14 +271,51 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn writers_that_wait_for_room_in_the_same_pipe_all_go_on() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut output = Output::new(OwnedFd::from(writer)).unwrap();
+        let mut first = 0;
+        while let Ok(permit @ 1..) = output.check_write() {
+            output.write(vec![0; permit].into()).unwrap();
+            first += permit;
+        }
+        let waits = |byte: u8| {
+            let mut writer = Box::into_pin(output.async_stream());
+            async move { writer.write_all(&vec![byte; 3 * CHUNK]).await.unwrap() }
+        };
+        let (mut one, mut two) = (Box::pin(waits(1)), Box::pin(waits(2)));
+        let waker = &mut Context::from_waker(Waker::noop());
+        assert!(one.as_mut().poll(waker).is_pending() && two.as_mut().poll(waker).is_pending());
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut read = Vec::new();
+            reader.read_to_end(&mut read).map(|_| read)
+        });
+        let mut writing = tokio::task::JoinSet::new();
+        writing.spawn(one);
+        writing.spawn(two);
+        writing.join_all().await;
+        drop(output);
+        let read = reading.await.unwrap().unwrap();
+        assert!(
+            read.iter().take(first).all(|byte| *byte == 0),
+            "what was written first did not come first"
+        );
+        for byte in [1, 2] {
+            assert_eq!(read.iter().filter(|read| **read == byte).count(), 3 * CHUNK);
+        }
+    }
+
+    #[tokio::test]
     async fn a_reader_that_went_away_closes_the_stream() {
         let (reader, writer) = io::pipe().unwrap();
-        let mut output = Output::new(Which::Stdout, OwnedFd::from(writer)).unwrap();
+        let mut output = Output::new(OwnedFd::from(writer)).unwrap();
         drop(reader);
         assert!(matches!(
             output.write(Bytes::from_static(b"x")),
             Err(StreamError::Closed)
         ));
+        let written = Box::into_pin(output.async_stream()).write(b"x").await;
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         output.drained().await;
     }
 }

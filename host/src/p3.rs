@@ -27,8 +27,8 @@
 //! | `wait` | nothing happened, and other waiters go on waiting |
 //! | `communicate` | a further call goes on where it was: input that was not sent, output that was not answered |
 //! | `stop` | the process was asked to end, and is not killed later |
-//! | a read | nothing was taken out of the pipe |
-//! | a write | nothing was put into it |
+//! | a read | nothing more is taken out of the pipe; the guest has what was |
+//! | a write | nothing more is put into it; the guest is told how much was |
 //! | `command.spawn` | is no async function: either there is a process, which the guest holds, or there is none |
 //!
 //! A guest that ends, in whatever way, with calls under way ends its processes with it.

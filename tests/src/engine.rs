@@ -91,6 +91,16 @@ pub(crate) fn component(guest: &str, flavour: Flavour) -> Component {
     .clone()
 }
 
+/// The names of what a guest imports.
+pub fn imports(guest: &str, flavour: Flavour) -> Vec<String> {
+    let component = component(guest, flavour);
+    component
+        .component_type()
+        .imports(&ENGINE)
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
 static ASYNC: LazyLock<Linker<State>> = LazyLock::new(|| {
     let mut linker = Linker::new(&ENGINE);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker).expect("WASI can be linked");

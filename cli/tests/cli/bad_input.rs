@@ -53,11 +53,15 @@ fn a_component_that_cannot_be_linked_says_what_is_missing() {
     );
     compile(
         "newer",
-        r#"(component (import "wasi:cli/stdout@0.3.0" (instance (export "go" (func)))))"#,
+        r#"(component (import "wasi:cli/stdout@0.4.0" (instance (export "go" (func)))))"#,
     );
     compile(
         "changed",
         r#"(component (import "wasi:cli/stdout@0.2.0" (instance (export "no-such" (func)))))"#,
+    );
+    compile(
+        "changed too",
+        r#"(component (import "childproof:process/types@0.3.0" (instance (export "no-such" (func)))))"#,
     );
     compile("nothing", "(component)");
     compile(
@@ -73,10 +77,18 @@ fn a_component_that_cannot_be_linked_says_what_is_missing() {
         "foreign",
         &["acme:rocket/launch@1.0.0, which childproof does not provide"],
     );
-    says("newer", &["wasi:cli/stdout@0.3.0", "childproof provides WASI 0.2"]);
-    says("changed", &["wasi:cli/stdout@0.2.0", "no-such"]);
-    says("nothing", &["it exports nothing", "wasi:cli/run@0.2"]);
-    says("library", &["no wasi:cli/run@0.2", "acme:rocket/launch"]);
+    let provided = "childproof provides WASI 0.2 and 0.3, and childproof:process@0.2 and @0.3";
+    says("newer", &["wasi:cli/stdout@0.4.0", provided]);
+    says("changed", &["wasi:cli/stdout@0.2.0", "no-such", provided]);
+    says("changed too", &["childproof:process/types@0.3.0", "no-such", provided]);
+    says(
+        "nothing",
+        &["it exports nothing; a command exports wasi:cli/run@0.2 or @0.3"],
+    );
+    says(
+        "library",
+        &["it exports no wasi:cli/run@0.2 or @0.3", "acme:rocket/launch"],
+    );
 }
 
 #[test]

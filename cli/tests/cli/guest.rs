@@ -4,104 +4,75 @@ use std::fmt::Write;
 use std::sync::OnceLock;
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::{Resolve, WorldId};
+use wit_parser::{PackageId, Resolve};
 
-const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/0.2");
+/// The interfaces, and what the guests use of `wasi:cli`, which the interfaces do not need.
+const WIT: [&str; 2] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/0.2"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/0.3"),
+];
+const WASI_CLI: [&str; 2] = [include_str!("guest/cli-0.2.wit"), include_str!("guest/cli-0.3.wit")];
+const WORLDS: &str = include_str!("guest/worlds.wit");
 
-/// What the guests use of `wasi:cli`, which the interface itself does not need.
-const WASI_CLI: &str = r#"
-package wasi:cli@0.2.0;
+/// What the steps call, for each version of WASI. The names are the same in both.
+const STEPS_P2: &str = include_str!("guest/p2.wat");
+const STEPS_P3: &str = include_str!("guest/p3.wat");
+const STEPS: &str = include_str!("guest/steps.wat");
 
-interface environment {
-    get-environment: func() -> list<tuple<string, string>>;
-    get-arguments: func() -> list<string>;
+/// The version of WASI that a guest is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wasi {
+    P2,
+    P3,
 }
 
-interface exit {
-    exit: func(status: result);
+impl Wasi {
+    pub(crate) const ALL: [Self; 2] = [Self::P2, Self::P3];
+
+    /// How a core module exports `run`, and calls `$run` there.
+    fn export(self) -> &'static str {
+        match self {
+            Self::P2 => r#"(func (export "wasi:cli/run@0.2.0#run") (result i32) (call $run))"#,
+            // A task that has returned and exits at once: its callback is never called.
+            Self::P3 => {
+                r#"(func (export "[async-lift]wasi:cli/run@0.3.0#run") (result i32)
+                    (call $task_return (call $run)) (i32.const 0))
+                (func (export "[callback][async-lift]wasi:cli/run@0.3.0#run") (param i32 i32 i32) (result i32)
+                    unreachable)"#
+            }
+        }
+    }
 }
-
-interface stdout {
-    use wasi:io/streams@0.2.12.{output-stream};
-    get-stdout: func() -> output-stream;
-}
-
-interface run {
-    run: func() -> result;
-}
-"#;
-
-const WORLD: &str = r#"
-package test:guest;
-
-world guest {
-    import childproof:process/types@0.2.0;
-    import wasi:cli/environment@0.2.0;
-    import wasi:cli/exit@0.2.0;
-    import wasi:cli/stdout@0.2.0;
-    import wasi:clocks/monotonic-clock@0.2.12;
-    import wasi:filesystem/preopens@0.2.12;
-    export wasi:cli/run@0.2.0;
-}
-"#;
-
-const PREAMBLE: &str = r#"
-(import "childproof:process/types@0.2.0" "[constructor]command" (func $command (param i32 i32) (result i32)))
-(import "childproof:process/types@0.2.0" "[method]command.arg" (func $arg (param i32 i32 i32)))
-(import "childproof:process/types@0.2.0" "[method]command.stdout" (func $stdout (param i32 i32 i32 i32 i64)))
-(import "childproof:process/types@0.2.0" "[method]command.spawn" (func $spawn (param i32 i32)))
-(import "childproof:process/types@0.2.0" "[method]process.wait" (func $wait (param i32 i32)))
-(import "wasi:cli/environment@0.2.0" "get-environment" (func $environment (param i32)))
-(import "wasi:cli/environment@0.2.0" "get-arguments" (func $arguments (param i32)))
-(import "wasi:cli/exit@0.2.0" "exit" (func $exit (param i32)))
-(import "wasi:cli/stdout@0.2.0" "get-stdout" (func $get_stdout (result i32)))
-(import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $alarm (param i64) (result i32)))
-(import "wasi:filesystem/preopens@0.2.12" "get-directories" (func $directories (param i32)))
-(import "wasi:filesystem/types@0.2.12" "[method]descriptor.open-at"
-    (func $open (param i32 i32 i32 i32 i32 i32 i32)))
-(import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
-(import "wasi:io/poll@0.2.12" "[resource-drop]pollable" (func $drop_pollable (param i32)))
-(import "wasi:io/streams@0.2.12" "[method]output-stream.blocking-write-and-flush"
-    (func $write (param i32 i32 i32 i32)))
-(memory (export "memory") 16)
-(global $free (mut i32) (i32.const 65536))
-(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-    (global.set $free (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
-    (global.get $free)
-    (global.set $free (i32.add (global.get $free) (local.get 3))))
-(global $out (mut i32) (i32.const -1))
-(func $say (param i32 i32)
-    (if (i32.eq (global.get $out) (i32.const -1)) (then (global.set $out (call $get_stdout))))
-    (call $write (global.get $out) (local.get 0) (local.get 1) (i32.const 0))
-    (if (i32.load8_u (i32.const 0)) (then (call $exit (i32.const 1)))))
-;; Says the string at `offset` of each element of the list that is at 0.
-(func $say_list (param $size i32) (param $offset i32) (local $here i32) (local $left i32)
-    (local.set $here (i32.add (i32.load (i32.const 0)) (local.get $offset)))
-    (local.set $left (i32.load (i32.const 4)))
-    (block $end (loop $next
-        (br_if $end (i32.eqz (local.get $left)))
-        (call $say (i32.load (local.get $here)) (i32.load offset=4 (local.get $here)))
-        (call $say (i32.const 1024) (i32.const 1))
-        (local.set $here (i32.add (local.get $here) (local.get $size)))
-        (local.set $left (i32.sub (local.get $left) (i32.const 1)))
-        (br $next))))
-(data (i32.const 1024) "\n")
-"#;
 
 /// A guest in the making: each step is done after the one before it.
 pub(crate) struct Guest {
+    wasi: Wasi,
+    has_stub: bool,
     data: String,
     next: usize,
     code: String,
 }
 
 impl Guest {
+    /// One of WASI 0.2.
     pub(crate) fn new() -> Self {
+        Self::of(Wasi::P2)
+    }
+
+    pub(crate) fn of(wasi: Wasi) -> Self {
         Self {
+            wasi,
+            has_stub: false,
             data: String::new(),
             next: 2048,
             code: String::new(),
         }
+    }
+
+    /// Exports a `run` of WASI 0.2 beside that of 0.3, as the standard libraries of languages do. It is not the guest's work.
+    pub(crate) fn with_stub(mut self) -> Self {
+        self.has_stub = true;
+        self
     }
 
     fn text(&mut self, text: &str) -> String {
@@ -179,10 +150,8 @@ impl Guest {
         self.step(&format!(
             "(local.set $pauses (i32.const 0))
              (loop $again
-                (local.set $pollable (call $alarm (i64.mul (i64.const 1000)
-                    (i64.add (i64.const 50) (i64.extend_i32_u (local.get $pauses))))))
-                (call $block (local.get $pollable))
-                (call $drop_pollable (local.get $pollable))
+                (call $sleep (i64.mul (i64.const 1000)
+                    (i64.add (i64.const 50) (i64.extend_i32_u (local.get $pauses)))))
                 (local.set $pauses (i32.add (local.get $pauses) (i32.const 1)))
                 (br_if $again (i32.lt_u (local.get $pauses) (i32.const {times}))))"
         ))
@@ -208,37 +177,67 @@ impl Guest {
         self.step(&format!("(call $exit (i32.const {}))", i32::from(!success)))
     }
 
+    /// Ends through `wasi:cli/exit@0.3`, with the length of the first argument for a code.
+    pub(crate) fn exit_with_length(self) -> Self {
+        self.step(
+            "(call $arguments (i32.const 0))
+             (call $exit_with_code (i32.load offset=12 (i32.load (i32.const 0))))",
+        )
+    }
+
+    /// Waits, in a guest of WASI 0.3, for what cannot come.
+    pub(crate) fn wait_for_nothing(self) -> Self {
+        self.step("(drop (call $wait_for_one_of (call $new_set) (i32.const 0)))")
+    }
+
     /// Ends with the result of `run`.
     pub(crate) fn end(self, success: bool) -> Vec<u8> {
         let result = i32::from(!success);
-        let Self { data, code, .. } = self;
-        component(&format!(
-            r#"(module {PREAMBLE} {data}
-            (func $the_culprit unreachable)
-            (func (export "wasi:cli/run@0.2.0#run") (result i32) 
-                (local $command i32) (local $process i32) (local $pauses i32) (local $pollable i32)
-                {code}
-                (i32.const {result})))"#
-        ))
+        let Self { wasi, data, code, .. } = self;
+        let steps = match wasi {
+            Wasi::P2 => STEPS_P2,
+            Wasi::P3 => STEPS_P3,
+        };
+        let stub = match self.has_stub {
+            true => r#"(func (export "wasi:cli/run@0.2.0#run") (result i32) unreachable)"#,
+            false => "",
+        };
+        let export = wasi.export();
+        let world = match (wasi, self.has_stub) {
+            (_, true) => "both",
+            (Wasi::P2, false) => "p2",
+            (Wasi::P3, false) => "p3",
+        };
+        component(
+            world,
+            &format!(
+                "(module {steps} {STEPS} {data} {export} {stub}
+                (func $run (result i32) (local $command i32) (local $process i32) (local $pauses i32)
+                    {code}
+                    (i32.const {result})))"
+            ),
+        )
     }
 }
 
-fn world() -> &'static (Resolve, WorldId) {
-    static WORLDS: OnceLock<(Resolve, WorldId)> = OnceLock::new();
-    WORLDS.get_or_init(|| {
+fn worlds() -> &'static (Resolve, PackageId) {
+    static WORLDS_PARSED: OnceLock<(Resolve, PackageId)> = OnceLock::new();
+    WORLDS_PARSED.get_or_init(|| {
         let mut resolve = Resolve::default();
-        resolve.push_dir(WIT).unwrap();
-        resolve.push_str("cli.wit", WASI_CLI).unwrap();
-        let package = resolve.push_str("guest.wit", WORLD).unwrap();
-        let world = resolve.select_world(&[package], Some("guest")).unwrap();
-        (resolve, world)
+        for (interface, cli) in WIT.iter().zip(WASI_CLI) {
+            resolve.push_dir(interface).unwrap();
+            resolve.push_str("cli.wit", cli).unwrap();
+        }
+        let package = resolve.push_str("worlds.wit", WORLDS).unwrap();
+        (resolve, package)
     })
 }
 
-fn component(text: &str) -> Vec<u8> {
+fn component(world: &str, text: &str) -> Vec<u8> {
     let mut module = wat::parse_str(text).unwrap();
-    let (resolve, world) = world();
-    embed_component_metadata(&mut module, resolve, *world, StringEncoding::UTF8, false).unwrap();
+    let (resolve, package) = worlds();
+    let world = resolve.select_world(&[*package], Some(world)).unwrap();
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8, false).unwrap();
     ComponentEncoder::default()
         .module(&module)
         .unwrap()

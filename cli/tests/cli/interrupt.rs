@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::command::Place;
-use crate::guest::Guest;
+use crate::guest::{Guest, Wasi};
 
 /// A command at work. A test that fails half-way asks it to end, so that neither it nor its processes are left behind.
 struct Running(Option<Child>);
@@ -82,43 +82,49 @@ const STUBBORN: &[&str] = &["-c", "trap '' TERM INT HUP; sleep 1000 & echo ready
 #[test]
 fn a_signal_ends_a_guest_that_waits_and_its_processes() {
     let place = Place::new();
-    place.write("guest.wasm", Guest::new().spawn("sh", STUBBORN).wait().end(true));
-    for (number, code) in [
-        (Signal::INT, 130),
-        (Signal::TERM, 143),
-        (Signal::HUP, 129),
-        (Signal::QUIT, 131),
-    ] {
-        let (child, mut stdout) = start(&place, &["run", "--allow", "sh", "guest.wasm"]);
-        signal(&child, number);
-        assert_eq!(ended_with(child, code), "");
-        assert_eq!(stdout.read_to_end(&mut Vec::new()).unwrap(), 0);
+    for wasi in Wasi::ALL {
+        place.write("guest.wasm", Guest::of(wasi).spawn("sh", STUBBORN).wait().end(true));
+        for (number, code) in [
+            (Signal::INT, 130),
+            (Signal::TERM, 143),
+            (Signal::HUP, 129),
+            (Signal::QUIT, 131),
+        ] {
+            let (child, mut stdout) = start(&place, &["run", "--allow", "sh", "guest.wasm"]);
+            signal(&child, number);
+            assert_eq!(ended_with(child, code), "");
+            assert_eq!(stdout.read_to_end(&mut Vec::new()).unwrap(), 0);
+        }
     }
 }
 
 #[test]
 fn a_signal_ends_a_guest_that_never_rests_and_its_processes() {
     let place = Place::new();
-    place.write("guest.wasm", Guest::new().spawn("sh", STUBBORN).spin().end(true));
-    let (child, mut stdout) = start(&place, &["run", "--allow", "sh", "guest.wasm"]);
-    signal(&child, Signal::INT);
-    assert_eq!(ended_with(child, 130), "");
-    assert_eq!(stdout.read_to_end(&mut Vec::new()).unwrap(), 0);
+    for wasi in Wasi::ALL {
+        place.write("guest.wasm", Guest::of(wasi).spawn("sh", STUBBORN).spin().end(true));
+        let (child, mut stdout) = start(&place, &["run", "--allow", "sh", "guest.wasm"]);
+        signal(&child, Signal::INT);
+        assert_eq!(ended_with(child, 130), "");
+        assert_eq!(stdout.read_to_end(&mut Vec::new()).unwrap(), 0);
+    }
 }
 
 #[test]
 fn a_signal_ends_a_guest_whose_stdout_nobody_reads() {
     let place = Place::new();
-    place.write("guest.wasm", Guest::new().say("ready\n").flood().end(true));
-    let (child, stdout) = start(&place, &["run", "guest.wasm"]);
-    // The pipe is full once what is in it does not grow beyond a page less than its size.
-    let pipe = stdout.get_ref();
-    let size = rustix::pipe::fcntl_getpipe_size(pipe).unwrap() as u64;
-    while rustix::io::ioctl_fionread(pipe).unwrap() + 4096 <= size {
-        std::thread::yield_now();
+    for wasi in Wasi::ALL {
+        place.write("guest.wasm", Guest::of(wasi).say("ready\n").flood().end(true));
+        let (child, stdout) = start(&place, &["run", "guest.wasm"]);
+        // The pipe is full once what is in it does not grow beyond a page less than its size.
+        let pipe = stdout.get_ref();
+        let size = rustix::pipe::fcntl_getpipe_size(pipe).unwrap() as u64;
+        while rustix::io::ioctl_fionread(pipe).unwrap() + 4096 <= size {
+            std::thread::yield_now();
+        }
+        signal(&child, Signal::TERM);
+        assert_eq!(ended_with(child, 143), "");
     }
-    signal(&child, Signal::TERM);
-    assert_eq!(ended_with(child, 143), "");
 }
 
 #[test]
@@ -160,32 +166,38 @@ fn a_signal_that_is_ignored_from_the_start_stays_ignored() {
 #[test]
 fn the_timeout_ends_a_guest_in_an_endless_loop_and_its_processes() {
     let place = Place::new();
-    place.write("guest.wasm", Guest::new().spawn("sleep", &["1000"]).spin().end(true));
-    let ended = place
-        .run(["run", "--timeout", "10ms", "--allow", "sleep", "guest.wasm"])
-        .code(124);
-    assert_eq!(ended.only_line(), "the guest was ended after 10ms, as --timeout says");
+    for wasi in Wasi::ALL {
+        place.write("guest.wasm", Guest::of(wasi).spawn("sleep", &["1000"]).spin().end(true));
+        let ended = place
+            .run(["run", "--timeout", "10ms", "--allow", "sleep", "guest.wasm"])
+            .code(124);
+        assert_eq!(ended.only_line(), "the guest was ended after 10ms, as --timeout says");
+    }
 }
 
 #[test]
 fn a_guest_that_never_rests_after_many_short_rests_is_ended() {
     let place = Place::new();
-    let guest = Guest::new().pause(250).say("ready\n").spin().end(true);
-    place.write("guest.wasm", guest);
-    for _ in 0..8 {
-        let (child, _stdout) = start(&place, &["run", "guest.wasm"]);
-        signal(&child, Signal::INT);
-        assert_eq!(ended_with(child, 130), "");
+    for wasi in Wasi::ALL {
+        let guest = Guest::of(wasi).pause(250).say("ready\n").spin().end(true);
+        place.write("guest.wasm", guest);
+        for _ in 0..8 {
+            let (child, _stdout) = start(&place, &["run", "guest.wasm"]);
+            signal(&child, Signal::INT);
+            assert_eq!(ended_with(child, 130), "");
+        }
     }
 }
 
 #[test]
 fn the_timeout_ends_a_guest_that_waits() {
     let place = Place::new();
-    place.write("guest.wasm", Guest::new().spawn("sleep", &["1000"]).wait().end(true));
-    place
-        .run(["run", "--timeout", "10ms", "--allow", "sleep", "guest.wasm"])
-        .code(124);
+    for wasi in Wasi::ALL {
+        place.write("guest.wasm", Guest::of(wasi).spawn("sleep", &["1000"]).wait().end(true));
+        place
+            .run(["run", "--timeout", "10ms", "--allow", "sleep", "guest.wasm"])
+            .code(124);
+    }
 }
 
 #[test]
@@ -210,20 +222,22 @@ fn a_limit_of_the_policy_holds_while_the_guest_never_rests() {
     .unwrap();
     let policy = "[grants.sh]\nprogram = \"sh\"\nargs = \"any\"\n[grants.sh.limits]\nwall = \"100ms\"\n";
     place.write("policy.toml", policy);
-    let guest = Guest::new()
-        .spawn("sh", &["-c", "echo ready; exec sleep 1000 > fifo"])
-        .spin()
-        .end(true);
-    place.write("guest.wasm", guest);
-    let (child, _stdout) = start(
-        &place,
-        &["run", "--policy", "policy.toml", "--dir", "data", "guest.wasm"],
-    );
-    // To open it is to wait for the program to open it, and its end is the program's.
-    let mut fifo = std::fs::File::open(place.file("data/fifo")).unwrap();
-    assert_eq!(fifo.read_to_end(&mut Vec::new()).unwrap(), 0);
-    signal(&child, Signal::TERM);
-    ended_with(child, 143);
+    for wasi in Wasi::ALL {
+        let guest = Guest::of(wasi)
+            .spawn("sh", &["-c", "echo ready; exec sleep 1000 > fifo"])
+            .spin()
+            .end(true);
+        place.write("guest.wasm", guest);
+        let (child, _stdout) = start(
+            &place,
+            &["run", "--policy", "policy.toml", "--dir", "data", "guest.wasm"],
+        );
+        // To open it is to wait for the program to open it, and its end is the program's.
+        let mut fifo = std::fs::File::open(place.file("data/fifo")).unwrap();
+        assert_eq!(fifo.read_to_end(&mut Vec::new()).unwrap(), 0);
+        signal(&child, Signal::TERM);
+        ended_with(child, 143);
+    }
 }
 
 #[test]
@@ -246,8 +260,10 @@ fn the_timeout_ends_what_exec_runs() {
 #[test]
 fn a_reader_that_goes_away_ends_no_more_than_the_guest() {
     let place = Place::new();
-    place.write("guest.wasm", Guest::new().say("ready\n").flood().end(true));
-    let (child, stdout) = start(&place, &["run", "guest.wasm"]);
-    drop(stdout);
-    ended_with(child, 1);
+    for wasi in Wasi::ALL {
+        place.write("guest.wasm", Guest::of(wasi).say("ready\n").flood().end(true));
+        let (child, stdout) = start(&place, &["run", "guest.wasm"]);
+        drop(stdout);
+        ended_with(child, 1);
+    }
 }

@@ -13,3 +13,4 @@ mod rooms;
 mod run;
 mod shut;
 mod useful;
+mod wasi;

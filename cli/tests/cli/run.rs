@@ -7,53 +7,61 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use crate::command::Place;
-use crate::guest::Guest;
+use crate::guest::{Guest, Wasi};
 
 #[test]
 fn the_guest_s_result_is_the_exit_code() {
     let place = Place::new();
-    place
-        .write("well.wasm", Guest::new().end(true))
-        .write("badly.wasm", Guest::new().end(false));
-    assert_eq!(place.run(["run", "well.wasm"]).code(0).stderr(), "");
-    assert_eq!(place.run(["run", "badly.wasm"]).code(1).stderr(), "");
+    for wasi in Wasi::ALL {
+        place
+            .write("well.wasm", Guest::of(wasi).end(true))
+            .write("badly.wasm", Guest::of(wasi).end(false));
+        assert_eq!(place.run(["run", "well.wasm"]).code(0).stderr(), "");
+        assert_eq!(place.run(["run", "badly.wasm"]).code(1).stderr(), "");
+    }
 }
 
 #[test]
 fn an_exit_in_the_middle_is_the_exit_code() {
     let place = Place::new();
-    place.write("well.wasm", Guest::new().say("said").exit(true).trap().end(false));
-    place.write("badly.wasm", Guest::new().say("said").exit(false).trap().end(true));
-    assert_eq!(place.run(["run", "well.wasm"]).code(0).stdout(), "said");
-    assert_eq!(place.run(["run", "badly.wasm"]).code(1).stdout(), "said");
+    for wasi in Wasi::ALL {
+        place.write("well.wasm", Guest::of(wasi).say("said").exit(true).trap().end(false));
+        place.write("badly.wasm", Guest::of(wasi).say("said").exit(false).trap().end(true));
+        assert_eq!(place.run(["run", "well.wasm"]).code(0).stdout(), "said");
+        assert_eq!(place.run(["run", "badly.wasm"]).code(1).stdout(), "said");
+    }
 }
 
 #[test]
 fn a_trap_is_shown_with_what_it_was_and_where() {
     let place = Place::new();
-    place.write("guest.wasm", Guest::new().say("before").trap().end(true));
-    let ended = place.run(["run", "guest.wasm"]).code(134);
-    assert_eq!(ended.stdout(), "before");
-    let stderr = ended.stderr();
-    let first = stderr.lines().next().unwrap();
-    assert!(
-        first.starts_with("childproof: guest.wasm trapped: ") && first.contains("unreachable"),
-        "{stderr}"
-    );
-    assert!(
-        stderr.lines().skip(1).any(|line| line.contains("the_culprit")),
-        "no backtrace: {stderr}"
-    );
+    for wasi in Wasi::ALL {
+        place.write("guest.wasm", Guest::of(wasi).say("before").trap().end(true));
+        let ended = place.run(["run", "guest.wasm"]).code(134);
+        assert_eq!(ended.stdout(), "before");
+        let stderr = ended.stderr();
+        let first = stderr.lines().next().unwrap();
+        assert!(
+            first.starts_with("childproof: guest.wasm trapped: ") && first.contains("unreachable"),
+            "{stderr}"
+        );
+        assert!(
+            stderr.lines().skip(1).any(|line| line.contains("the_culprit")),
+            "no backtrace: {stderr}"
+        );
+    }
 }
 
 #[test]
 fn the_guest_has_its_arguments_flags_among_them() {
     let place = Place::new();
-    place.write("guest.wasm", Guest::new().say_arguments().end(true));
-    let ended = place
-        .run(["run", "guest.wasm", "--timeout", "", "a b", "--", "-v"])
-        .code(0);
-    assert_eq!(ended.stdout(), "guest.wasm\n--timeout\n\na b\n--\n-v\n");
+    for wasi in Wasi::ALL {
+        place.write("guest.wasm", Guest::of(wasi).say_arguments().end(true));
+        let ended = place
+            .run(["run", "guest.wasm", "--timeout", "", "a b", "--", "-v"])
+            .code(0);
+        assert_eq!(ended.stdout(), "guest.wasm\n--timeout\n\na b\n--\n-v\n");
+    }
 }
 
 #[test]
@@ -71,14 +79,16 @@ fn a_component_whose_name_is_not_utf_8_runs() {
 #[test]
 fn the_guest_has_the_variables_it_is_given_and_no_others() {
     let place = Place::new();
-    place.write("guest.wasm", Guest::new().say_environment().end(true));
-    let mut command = place.command(["run", "--env", "A=1=2", "--env", "FROM_HERE", "guest.wasm"]);
-    let output = command
-        .env("FROM_HERE", "here")
-        .env("SECRET", "secret")
-        .output()
-        .unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "1=2\nhere\n");
+    for wasi in Wasi::ALL {
+        place.write("guest.wasm", Guest::of(wasi).say_environment().end(true));
+        let mut command = place.command(["run", "--env", "A=1=2", "--env", "FROM_HERE", "guest.wasm"]);
+        let output = command
+            .env("FROM_HERE", "here")
+            .env("SECRET", "secret")
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "1=2\nhere\n");
+    }
 }
 
 #[test]
@@ -113,16 +123,18 @@ fn a_directory_that_is_given_to_read_only_is_not_written_to() {
 #[test]
 fn the_guest_starts_what_is_granted_and_shares_its_stdout() {
     let place = Place::new();
-    let guest = Guest::new()
-        .say("guest, ")
-        .spawn("echo", &["child"])
-        .wait()
-        .say("guest\n")
-        .end(true);
-    place.write("guest.wasm", guest);
-    let ended = place.run(["run", "--allow", "echo", "guest.wasm"]).code(0);
-    assert_eq!(ended.stdout(), "guest, child\nguest\n");
-    assert_eq!(ended.stderr(), "");
+    for wasi in Wasi::ALL {
+        let guest = Guest::of(wasi)
+            .say("guest, ")
+            .spawn("echo", &["child"])
+            .wait()
+            .say("guest\n")
+            .end(true);
+        place.write("guest.wasm", guest);
+        let ended = place.run(["run", "--allow", "echo", "guest.wasm"]).code(0);
+        assert_eq!(ended.stdout(), "guest, child\nguest\n");
+        assert_eq!(ended.stderr(), "");
+    }
 }
 
 #[test]
@@ -237,17 +249,19 @@ fn the_audit_log_has_a_line_for_each_event_and_is_appended_to() {
 #[test]
 fn the_end_of_a_process_that_the_guest_left_behind_is_in_the_audit_log() {
     let place = Place::new();
-    place.write("guest.wasm", Guest::new().spawn("sleep", &["1000"]).end(true));
-    place
-        .run(["run", "--allow", "sleep", "--audit", "audit.jsonl", "guest.wasm"])
-        .code(0);
-    let log = place.read("audit.jsonl");
-    let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
-    assert_eq!(
-        (&last["event"], &last["status"]),
-        (&"ended".into(), &"signaled SIGKILL".into()),
-        "{log}"
-    );
+    for wasi in Wasi::ALL {
+        place.write("guest.wasm", Guest::of(wasi).spawn("sleep", &["1000"]).end(true));
+        place
+            .run(["run", "--allow", "sleep", "--audit", "audit.jsonl", "guest.wasm"])
+            .code(0);
+        let log = place.read("audit.jsonl");
+        let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+        assert_eq!(
+            (&last["event"], &last["status"]),
+            (&"ended".into(), &"signaled SIGKILL".into()),
+            "{log}"
+        );
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod asynchronous;
 mod communicate;
 mod ends;
+mod flavours;
 mod guests;
 mod inputs;
 mod limits;

@@ -1,5 +1,5 @@
-//! A stream can be passed on while what it was watched with is alive: nothing traps, the pipe still reaches its end, and nothing
-//! is left open. That last is what the host sees.
+//! A stream can be passed on while what it was watched with is alive, a pollable or a future: nothing traps, the pipe still
+//! reaches its end, and nothing is left open. That last is what the host sees.
 
 use childproof_test_guests::raw::{self, Command};
 
