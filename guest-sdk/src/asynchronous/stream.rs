@@ -473,6 +473,9 @@ impl Outgoing {
     /// Writes all of `bytes` without a copy, and takes off what was written however this ends.
     pub(super) async fn write_vec(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         poll_fn(|cx| self.poll_begun(cx)).await?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
         self.open()?.write_all(bytes).await
     }
 

@@ -3,6 +3,7 @@
 
 use std::task::Poll;
 
+use childproof::asynchronous::{Command, Stdio};
 use childproof_test_guests::asynchronous::{cat, poll_once, read_some, stdin_of, turns, write_all};
 use childproof_test_guests::pattern;
 use childproof_test_guests::raw::StreamError;
@@ -17,6 +18,7 @@ async fn run() {
     nothing().await;
     all_at_once().await;
     to_nobody().await;
+    nothing_of_the_sdk().await;
 }
 
 async fn nothing() {
@@ -101,4 +103,35 @@ async fn to_nobody() {
     while let (StreamResult::Complete(_), _) = stdin.write(vec![0; 1 << 20]).await {}
     let ended = ending.await;
     assert!(matches!(ended, Err(StreamError::Closed)), "{ended:?}");
+}
+
+/// In the SDK, as in std, to read or to write nothing waits for nothing.
+async fn nothing_of_the_sdk() {
+    let mut command = Command::new("sleep");
+    command.arg("1000").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let mut more_than_fits = vec![0; 4 << 20];
+    assert!(
+        poll_once(&mut Box::pin(stdin.write_vec(&mut more_than_fits)))
+            .await
+            .is_pending()
+    );
+    assert!(matches!(
+        poll_once(&mut Box::pin(stdin.write(&[]))).await,
+        Poll::Ready(Ok(0))
+    ));
+    assert!(matches!(
+        poll_once(&mut Box::pin(stdin.write_all(&[]))).await,
+        Poll::Ready(Ok(()))
+    ));
+    assert!(matches!(
+        poll_once(&mut Box::pin(stdin.write_vec(&mut Vec::new()))).await,
+        Poll::Ready(Ok(()))
+    ));
+    assert!(matches!(
+        poll_once(&mut Box::pin(stdout.read(&mut []))).await,
+        Poll::Ready(Ok(0))
+    ));
 }
