@@ -47,19 +47,13 @@ async fn of_the_interface() {
 async fn read_with_cancels(stdout: &mut StreamReader<u8>) -> Vec<u8> {
     let mut chance = Chance(7);
     let mut output = Vec::new();
-    let (mut empty, mut full) = (0, 0);
     loop {
         let mut read = Box::pin(stdout.read(Vec::with_capacity(1 + chance.below(9_000))));
         let (result, bytes) = match poll_once(&mut read).await {
             Poll::Ready(done) => done,
             Poll::Pending => {
                 turns(chance.below(3)).await;
-                let (result, bytes) = read.as_mut().cancel();
-                match bytes.is_empty() {
-                    true => empty += 1,
-                    false => full += 1,
-                }
-                (result, bytes)
+                read.as_mut().cancel()
             }
         };
         output.extend(bytes);
@@ -69,7 +63,6 @@ async fn read_with_cancels(stdout: &mut StreamReader<u8>) -> Vec<u8> {
             StreamResult::Complete(_) => {}
         }
     }
-    println!("cancelled: {empty} with nothing, {full} with bytes");
     output
 }
 
