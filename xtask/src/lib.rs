@@ -7,6 +7,7 @@
 //! | [`deny`] | licenses, sources and duplicates of the dependencies, by `deny.toml` |
 //! | [`flavours`] | the agreement of the two flavours of the interface |
 //! | [`readme`] | what the README says: its blocks, and running its commands |
+//! | [`run`] | running an example's guest with the command `childproof` |
 //! | [`wit`] | the vendored WIT of WASI |
 
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ pub mod demo;
 pub mod deny;
 pub mod flavours;
 pub mod readme;
+pub mod run;
 pub mod wit;
 
 use std::path::{Path, PathBuf};
