@@ -3,6 +3,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`build`] | calling cargo, and adding the guests' target |
+//! | [`build_all`] | the example `build-all`, from source to linked program |
 //! | [`demo`] | the example `repo-report`, from source to report |
 //! | [`deny`] | licenses, sources and duplicates of the dependencies, by `deny.toml` |
 //! | [`flavours`] | the agreement of the two flavours of the interface |
@@ -13,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod build;
+pub mod build_all;
 pub mod demo;
 pub mod deny;
 pub mod flavours;
