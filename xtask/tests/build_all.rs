@@ -218,10 +218,9 @@ fn the_first_error_ends_the_rest() {
     let ended = thread::spawn(move || {
         let output = building.wait_with_output().unwrap();
         // Whoever still waits below for somebody to read a header, waits no more. Opened both ways, it is there at once.
-        for header in &headers {
-            OpenOptions::new().read(true).write(true).open(header).unwrap();
-        }
-        Ended::of(output)
+        let both_ways = |header| OpenOptions::new().read(true).write(true).open(header).unwrap();
+        let opened: Vec<File> = headers.iter().map(both_ways).collect();
+        (Ended::of(output), opened)
     });
     // To open it is to wait until a compiler reads it. All four run at the same time, then.
     let mut written: Vec<File> = awaited
@@ -230,8 +229,10 @@ fn the_first_error_ends_the_rest() {
         .collect();
     // At its end the last one is told of the error. The others stay open.
     drop(written.pop());
-    let ended = ended.join().unwrap().code(1);
+    let (ended, opened) = ended.join().unwrap();
+    drop(opened);
 
+    let ended = ended.code(1);
     ended.says("stop.c:2:14: error: expected expression before ';' token\n");
     ended.says("build-all: stop.c does not compile (exit status: 1); 0 compiled, 3 killed, 2 not started\n");
     assert_eq!(ended.stdout, "");
