@@ -75,9 +75,9 @@
 //!
 //! # Runtime
 //!
-//! Processes are watched through a tokio runtime with its I/O and time drivers on. [`p2::add_to_linker_async`] expects
-//! the store to run inside of one, as `wasmtime-wasi` does; [`p2::add_to_linker_sync`] uses the one `wasmtime-wasi`
-//! brings.
+//! Processes are watched through a tokio runtime with its I/O and time drivers on. [`p2::add_to_linker_async`] and
+//! `p3::add_to_linker` expect the store to run inside of one, as `wasmtime-wasi` does; [`p2::add_to_linker_sync`] uses the one
+//! `wasmtime-wasi` brings.
 //!
 //! Timers and the ends of processes are seen by that runtime: where it has a single thread, a guest that computes without
 //! end keeps it from both, wall-time limits included. Such an embedder yields at epochs
