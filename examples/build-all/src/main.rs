@@ -43,9 +43,9 @@ async fn build() -> Result<()> {
     let mut progress = Progress::new(project.sources.len());
     let objects = compile::all(&project, arguments.jobs, &mut progress).await?;
     gcc::link(&project, &objects, &mut progress).await?;
-    // A program that a guest can write is none that a policy may grant it, so it is not run here.
+    // A policy that grants a program in a directory that the guest can write to is refused when it is loaded.
     progress::say(&format!(
-        "linked {} from {} objects in {:.1} s; to run it is for others\n",
+        "linked {} from {} objects in {:.1} s; it is not run, for a guest may not start what it wrote\n",
         gcc::PROGRAM,
         objects.len(),
         begun.elapsed().as_secs_f64()
