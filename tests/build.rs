@@ -11,6 +11,37 @@ use std::process::Command;
 
 const TARGET: &str = "wasm32-wasip2";
 
+/// A flavour of the interface.
+struct Flavour {
+    /// The feature of the guests' package that builds them for it.
+    feature: &'static str,
+    /// The names of a guest's tests, each with the variant of the suite's `Flavour` that it is run with.
+    tests: &'static [&'static str],
+}
+
+const FLAVOURS: [Flavour; 2] = [
+    Flavour {
+        feature: "p2",
+        tests: &["p2_async P2Async", "p2_sync P2Sync"],
+    },
+    Flavour {
+        feature: "p3",
+        tests: &["p3 P3"],
+    },
+];
+
+/// The guests that only one flavour can have: the guest, the flavour, and why. In `tests/guests/Cargo.toml` they say so by
+/// `required-features`.
+const ONE_FLAVOUR: &[(&str, &str, &str)] = &[];
+
+impl Flavour {
+    fn has(&self, guest: &str) -> bool {
+        ONE_FLAVOUR
+            .iter()
+            .all(|(name, flavour, _)| *name != guest || *flavour == self.feature)
+    }
+}
+
 fn main() {
     let tests = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     let workspace = tests.parent().expect("the package lies in the workspace");
@@ -27,19 +58,37 @@ fn main() {
     }
 
     have_target();
-    let target_dir = out.join("guests");
-    build(workspace, &target_dir);
-
-    let directory = target_dir.join(TARGET).join("release");
     let guests = guests(&tests.join("guests/src/bin"));
-    for guest in &guests {
-        let component = directory.join(format!("{guest}.wasm"));
+    for (guest, ..) in ONE_FLAVOUR {
         assert!(
-            component.is_file(),
-            "{guest}.rs is no bin of tests/guests/Cargo.toml: add it to the list there"
+            guests.iter().any(|other| other == guest),
+            "{guest} of the table of build.rs is no guest"
         );
     }
-    fs::write(out.join("guests.rs"), listing(&directory, &guests)).expect("OUT_DIR can be written to");
+    let mut listing = String::new();
+    for flavour in &FLAVOURS {
+        let directory = build(workspace, &out.join("guests"), flavour);
+        for guest in guests.iter().filter(|guest| flavour.has(guest)) {
+            let component = directory.join(format!("{guest}.wasm"));
+            assert!(
+                component.is_file(),
+                "{guest}.rs is no bin of tests/guests/Cargo.toml: add it to the list there"
+            );
+        }
+        let name = flavour.feature.to_uppercase();
+        writeln!(
+            listing,
+            "/// Where the components of this flavour are.\nconst {name}_COMPONENTS: &str = {directory:?};"
+        )
+        .expect("a string takes all");
+    }
+    writeln!(
+        listing,
+        "/// The guests of one flavour alone, with that, and why.\npub const ONE_FLAVOUR: &[(&str, &str, &str)] = &{ONE_FLAVOUR:?};"
+    )
+    .expect("a string takes all");
+    list(&mut listing, &guests);
+    fs::write(out.join("guests.rs"), listing).expect("OUT_DIR can be written to");
 }
 
 fn variable(name: &str) -> String {
@@ -63,16 +112,16 @@ fn guests(directory: &Path) -> Vec<String> {
     guests
 }
 
-/// A constant that says where the components are, and a macro that hands the names of all guests to another.
-fn listing(directory: &Path, guests: &[String]) -> String {
-    let mut listing = format!("/// Where the guests' components are.\nconst COMPONENTS: &str = {directory:?};\n");
-    listing.push_str("/// Calls the macro `$rows` with the names of all guest programs.\n");
+/// A macro that hands the names of all guests to another, each with the names of its tests and how those run it.
+fn list(listing: &mut String, guests: &[String]) {
+    listing.push_str("/// Calls the macro `$rows` with all guest programs and their tests.\n");
     listing.push_str("#[macro_export]\nmacro_rules! foreach_guest {\n    ($rows:ident) => {\n        $rows! {\n");
     for guest in guests {
-        writeln!(listing, "            {guest}").expect("a string takes all");
+        let flavours = FLAVOURS.iter().filter(|flavour| flavour.has(guest));
+        let tests: Vec<&str> = flavours.flat_map(|flavour| flavour.tests).copied().collect();
+        writeln!(listing, "            {guest} {{ {} }}", tests.join(" ")).expect("a string takes all");
     }
     listing.push_str("        }\n    };\n}\n");
-    listing
 }
 
 /// Adds the guests' target to the toolchain if it is missing.
@@ -92,7 +141,10 @@ fn have_target() {
     }
 }
 
-fn build(workspace: &Path, target_dir: &Path) {
+/// Builds the guests of a flavour and answers where their components are.
+fn build(workspace: &Path, parent: &Path, flavour: &Flavour) -> PathBuf {
+    // A directory for each: the compiler's output for wasm has the same name whatever the features are.
+    let target_dir = parent.join(flavour.feature);
     let mut cargo = Command::new(variable("CARGO"));
     cargo
         .args([
@@ -102,11 +154,14 @@ fn build(workspace: &Path, target_dir: &Path) {
             "--package",
             "childproof-test-guests",
             "--bins",
+            "--no-default-features",
+            "--features",
+            flavour.feature,
             "--target",
             TARGET,
         ])
         .arg("--target-dir")
-        .arg(target_dir)
+        .arg(&target_dir)
         .current_dir(workspace);
     // What the outer build was told about its own target is not for this one.
     for name in [
@@ -123,6 +178,7 @@ fn build(workspace: &Path, target_dir: &Path) {
         eprintln!("{}", String::from_utf8_lossy(&output.stderr));
         fail("the guests of the test suite do not build; see above");
     }
+    target_dir.join(TARGET).join("release")
 }
 
 fn fail(message: &str) -> ! {

@@ -224,7 +224,7 @@ impl Case {
     }
 
     fn run_here(mut self, stdout: MemoryOutputPipe, stderr: MemoryOutputPipe) -> Outcome {
-        let component = engine::component(self.guest);
+        let component = engine::component(self.guest, self.flavour);
         let record = Record::new();
         let stop = Stop::default();
         let own_stdout = tempfile::tempfile().expect("a file for what processes print");
@@ -252,15 +252,21 @@ impl Case {
         // It lives until all processes have ended: their ends are observed by its tasks.
         let runtime;
         let result = match self.flavour {
-            Flavour::P2Async => {
+            Flavour::P2Async | Flavour::P3 => {
                 runtime = tokio::runtime::Builder::new_multi_thread()
                     .worker_threads(1)
                     .enable_all()
                     .build();
                 let runtime = runtime.as_ref().expect("a runtime");
                 runtime.block_on(async {
+                    let run = async {
+                        match self.flavour {
+                            Flavour::P3 => engine::run_p3(&mut store, &component).await,
+                            _ => engine::run_async(&mut store, &component).await,
+                        }
+                    };
                     let result = tokio::select! {
-                        result = engine::run_async(&mut store, &component) => result,
+                        result = run => result,
                         () = stop.called() => Err(wasmtime::Error::msg("dropped by the test")),
                     };
                     drop(store);

@@ -1,7 +1,7 @@
 //! Compiled guests and linkers, made once for all tests of a process.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use childproof_host::{ProcessCtx, ProcessCtxView};
@@ -17,6 +17,18 @@ pub enum Flavour {
     P2Async,
     /// WASI 0.2, the host's functions block the thread.
     P2Sync,
+    /// WASI 0.3.
+    P3,
+}
+
+impl Flavour {
+    /// Where the guests are that were built for it.
+    fn components(self) -> &'static str {
+        match self {
+            Flavour::P2Async | Flavour::P2Sync => crate::P2_COMPONENTS,
+            Flavour::P3 => crate::P3_COMPONENTS,
+        }
+    }
 }
 
 /// What a store of the suite holds.
@@ -62,21 +74,31 @@ fn engine() -> anyhow::Result<Engine> {
 }
 
 /// The component of a guest, compiled at most once.
-pub(crate) fn component(guest: &str) -> Component {
+pub(crate) fn component(guest: &str, flavour: Flavour) -> Component {
     type Slot = Arc<OnceLock<Component>>;
-    static COMPONENTS: LazyLock<Mutex<HashMap<String, Slot>>> = LazyLock::new(Mutex::default);
+    static COMPONENTS: LazyLock<Mutex<HashMap<PathBuf, Slot>>> = LazyLock::new(Mutex::default);
+    let path = Path::new(flavour.components()).join(format!("{guest}.wasm"));
     let slot = COMPONENTS
         .lock()
         .expect("nobody panics with it")
-        .entry(guest.to_owned())
+        .entry(path.clone())
         .or_default()
         .clone();
     // Whoever comes second waits for the first instead of compiling it once more.
     slot.get_or_init(|| {
-        let path = Path::new(crate::COMPONENTS).join(format!("{guest}.wasm"));
         Component::from_file(&ENGINE, path).unwrap_or_else(|error| panic!("compile {guest}: {error:?}"))
     })
     .clone()
+}
+
+/// The names of what a guest imports.
+pub fn imports(guest: &str, flavour: Flavour) -> Vec<String> {
+    let component = component(guest, flavour);
+    component
+        .component_type()
+        .imports(&ENGINE)
+        .map(|(name, _)| name.to_owned())
+        .collect()
 }
 
 static ASYNC: LazyLock<Linker<State>> = LazyLock::new(|| {
@@ -92,6 +114,23 @@ static SYNC: LazyLock<Linker<State>> = LazyLock::new(|| {
     childproof_host::p2::add_to_linker_sync(&mut linker, process).expect("childproof:process can be linked");
     linker
 });
+
+/// Both flavours of everything: what Rust's own library does in a guest goes through WASI 0.2.
+static P3: LazyLock<Linker<State>> = LazyLock::new(|| {
+    let mut linker = ASYNC.clone();
+    wasmtime_wasi::p3::add_to_linker(&mut linker).expect("WASI can be linked");
+    childproof_host::p3::add_to_linker(&mut linker, process).expect("childproof:process can be linked");
+    linker
+});
+
+/// Runs `wasi:cli/run` of WASI 0.3. To be polled inside of a tokio runtime.
+pub(crate) async fn run_p3(store: &mut Store<State>, component: &Component) -> wasmtime::Result<Result<(), ()>> {
+    use wasmtime_wasi::p3::bindings::Command;
+    let command = Command::instantiate_async(&mut *store, component, &P3).await?;
+    store
+        .run_concurrent(async |store| command.wasi_cli_run().call_run(store).await)
+        .await?
+}
 
 /// Runs `wasi:cli/run` with the host's functions suspending. To be polled inside of a tokio runtime.
 pub(crate) async fn run_async(store: &mut Store<State>, component: &Component) -> wasmtime::Result<Result<(), ()>> {

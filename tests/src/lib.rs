@@ -15,7 +15,7 @@ mod processes;
 mod programs;
 
 pub use case::Case;
-pub use engine::Flavour;
+pub use engine::{Flavour, imports};
 pub use isolated::{isolated, isolated_by, killed_at};
 pub use kernel::{forget_collected_children, refuse_processes, refuse_user_namespaces};
 pub use outcome::{End, Outcome};

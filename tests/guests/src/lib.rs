@@ -1,11 +1,12 @@
 //! What the guest programs share. A guest asserts; it fails by panicking.
 
 pub mod raw;
+pub mod sdk;
 
 use std::io::{self, Read as _};
 use std::time::Duration;
 
-use childproof::{Child, ChildStdout, Command, Error, ExitStatus, Signal, Stdio};
+use sdk::{Child, ChildStdout, Command, Error, ExitStatus, Signal, Stdio};
 
 /// The shell, running `script`. Its streams are nothing until something else is said.
 pub fn sh(script: &str) -> Command {

@@ -1,28 +1,17 @@
 //! The interface itself, for what the SDK keeps its users from doing.
+//!
+//! The types are those that are generated from the WIT of the flavour that the guests are built for. What waits, and what a
+//! guest does with the streams of a process, differs between the two; here both have the same names for it.
 
-/// Generated from `wit/0.2`.
-#[allow(missing_docs, unsafe_code, unreachable_pub, dead_code)]
-mod generated {
-    wit_bindgen::generate!({
-        inline: r#"
-            package childproof:test-guests;
+#[cfg(feature = "p2")]
+mod p2;
+#[cfg(feature = "p3")]
+mod p3;
 
-            world guest {
-                include childproof:process/imports@0.2.0;
-                import wasi:filesystem/preopens@0.2.12;
-            }
-        "#,
-        path: "../../wit/0.2",
-        world: "childproof:test-guests/guest",
-        generate_all,
-    });
-}
-
-pub use generated::childproof::process::types::*;
-pub use generated::wasi::filesystem::preopens;
-pub use generated::wasi::filesystem::types::{DescriptorFlags, OpenFlags, PathFlags};
-pub use generated::wasi::io::poll::{Pollable, poll};
-pub use generated::wasi::io::streams::{InputStream, OutputStream, StreamError};
+#[cfg(feature = "p2")]
+pub use p2::*;
+#[cfg(feature = "p3")]
+pub use p3::*;
 
 /// The shell, running `script`. Its streams are nothing until something else is said.
 pub fn sh(script: &str) -> Command {

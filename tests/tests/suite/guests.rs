@@ -17,7 +17,7 @@ crate::succeed! {
     guest_never_writes
 }
 
-pub(crate) fn guest_gives_away_a_stream_with_a_pollable(case: Case) {
+pub(crate) fn guest_gives_away_a_stream_it_watched(case: Case) {
     let name = case.test().to_owned();
     isolated(&name, || {
         let counts = Arc::new(Mutex::new(Vec::new()));

@@ -1,10 +1,11 @@
 //! The component test suite. Every guest program is run by the function of its name, once for each flavour of the
-//! interface; a guest that has no such function does not compile.
+//! interface and each way to link it; a guest that has no such function does not compile.
 //!
 //! The functions give a guest what it needs and assert what it cannot see. The behaviours are told by the guests.
 
 mod communicate;
 mod ends;
+mod flavours;
 mod guests;
 mod inputs;
 mod limits;
@@ -28,24 +29,18 @@ mod rows {
 }
 
 macro_rules! tests {
-    ($($guest:ident)*) => {
+    ($($guest:ident { $($flavour:ident $with:ident)* })*) => {
         $(
             mod $guest {
                 use childproof_tests::{Case, Flavour};
 
-                fn case(flavour: &'static str, with: Flavour) -> Case {
-                    Case::new(stringify!($guest), format!("{}::{flavour}", stringify!($guest)), with)
-                }
-
-                #[test]
-                fn p2_async() {
-                    crate::rows::$guest(case("p2_async", Flavour::P2Async));
-                }
-
-                #[test]
-                fn p2_sync() {
-                    crate::rows::$guest(case("p2_sync", Flavour::P2Sync));
-                }
+                $(
+                    #[test]
+                    fn $flavour() {
+                        let test = concat!(stringify!($guest), "::", stringify!($flavour));
+                        crate::rows::$guest(Case::new(stringify!($guest), test.to_owned(), Flavour::$with));
+                    }
+                )*
             }
         )*
     };

@@ -2,10 +2,12 @@
 
 use std::io::{Read, Write};
 
-use childproof::Stdio;
+use childproof_test_guests::sdk::Stdio;
 use childproof_test_guests::sh;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     for len in [1, 100_000] {
         let mut child = sh(&format!("head -c {len} >/dev/null; echo ok"))
             .stdin(Stdio::piped())

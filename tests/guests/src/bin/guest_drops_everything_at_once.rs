@@ -2,10 +2,12 @@
 
 use std::io::Read;
 
-use childproof::Stdio;
+use childproof_test_guests::sdk::Stdio;
 use childproof_test_guests::{run_piped, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut pipes = Vec::new();
     for _ in 0..50 {
         drop(run_piped("cat").spawn().unwrap());

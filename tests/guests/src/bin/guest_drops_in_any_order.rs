@@ -1,32 +1,24 @@
-//! A process, its streams and its pollables can be dropped in any order, alive or ended.
+//! A process, its streams and what tells of them can be dropped in any order, alive or ended.
 
-use childproof_test_guests::raw::{Command, StderrTarget, StdinSource, StdoutTarget};
+use childproof_test_guests::raw::{self, Command, StdinSource};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     for ended in [false, true] {
         for order in orders(5) {
             let command = Command::new("cat");
             command.stdin(StdinSource::Piped);
-            command.stdout(StdoutTarget::Piped);
-            command.stderr(StderrTarget::Piped);
+            raw::pipe_stdout(&command);
+            raw::pipe_stderr(&command);
             let process = command.spawn().unwrap();
             if ended {
                 process.kill().unwrap();
-                process.wait().unwrap();
+                raw::wait(&process).unwrap();
             }
-            let mut pollable = Some(process.subscribe());
-            let mut stdin = process.take_stdin();
-            let mut stdout = process.take_stdout();
-            let mut stderr = process.take_stderr();
-            let mut process = Some(process);
-            for thing in order {
-                match thing {
-                    0 => drop(process.take()),
-                    1 => drop(pollable.take()),
-                    2 => drop(stdin.take()),
-                    3 => drop(stdout.take()),
-                    _ => drop(stderr.take()),
-                }
+            let mut parts = raw::parts(process).map(Some);
+            for part in order {
+                drop(parts[part].take());
             }
         }
     }

@@ -2,32 +2,26 @@
 
 use std::io::Write;
 
-use childproof::Stdio;
-use childproof_test_guests::raw::{self, StdinSource, StdoutTarget, Termination};
+use childproof_test_guests::raw::{self, StdinSource, Termination};
+use childproof_test_guests::sdk::Stdio;
 use childproof_test_guests::{pattern, printed, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     printed("mkfifo gate");
-    // The reader begins when the gate opens: until then the pipe takes what it can hold, and the stream one write more.
+    // The reader begins when the gate opens: until then the pipe takes what it can hold, and in WASI 0.2 the stream one write more.
     let command = raw::sh("read line < gate; exec cat");
     command.stdin(StdinSource::Piped);
-    command.stdout(StdoutTarget::Piped);
+    raw::pipe_stdout(&command);
     let process = command.spawn().unwrap();
-    let stdin = process.take_stdin().unwrap();
+    let mut stdin = raw::take_stdin(&process).unwrap();
     let bytes = pattern(8 << 20);
-    let mut accepted = 0;
-    loop {
-        let permit = stdin.check_write().unwrap() as usize;
-        if permit == 0 {
-            break;
-        }
-        stdin.write(&bytes[accepted..accepted + permit]).unwrap();
-        accepted += permit;
-    }
+    let accepted = stdin.fill(&bytes);
     assert!(accepted >= 64 << 10);
     drop(stdin);
     printed("echo > gate");
-    let output = process.communicate(None, raw::DEFAULTS).unwrap();
+    let output = raw::communicate(&process, raw::DEFAULTS).unwrap();
     assert!(matches!(output.status.termination, Termination::Exited(0)));
     assert!(
         output.stdout.unwrap() == bytes[..accepted],

@@ -2,10 +2,12 @@
 
 use std::io::{Read, Write};
 
-use childproof::Child;
 use childproof_test_guests::cat;
+use childproof_test_guests::sdk::Child;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut children: Vec<Child> = (0..1_000).map(|_| cat()).collect();
     for (index, child) in children.iter_mut().enumerate() {
         let stdin = child.stdin.as_mut().unwrap();

@@ -1,9 +1,11 @@
 //! A guest that starts what writes for ever and reads none of it.
 
-use childproof::Stdio;
 use childproof_test_guests::run;
+use childproof_test_guests::sdk::Stdio;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     for _ in 0..10 {
         let child = run("yes")
             .stdout(Stdio::piped())

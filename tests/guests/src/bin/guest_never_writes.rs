@@ -2,7 +2,9 @@
 
 use childproof_test_guests::cat;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     for _ in 0..10 {
         std::mem::forget(cat());
     }

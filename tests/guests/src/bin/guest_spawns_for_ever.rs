@@ -2,7 +2,9 @@
 
 use childproof_test_guests::run;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     loop {
         if let Ok(child) = run("sleep").arg("1000").spawn() {
             std::mem::forget(child);

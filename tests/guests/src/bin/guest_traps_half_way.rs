@@ -2,10 +2,12 @@
 
 use std::io::Read;
 
-use childproof::Stdio;
 use childproof_test_guests::run;
+use childproof_test_guests::sdk::Stdio;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut writer = run("yes").stdout(Stdio::piped()).spawn().unwrap();
     let mut copier = run("cat")
         .stdin(writer.stdout.take().unwrap())

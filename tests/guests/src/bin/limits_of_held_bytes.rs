@@ -3,10 +3,12 @@
 use std::fs;
 use std::time::Duration;
 
-use childproof::{CommunicateOptions, Error, HostedChild, Quota, Stdio};
+use childproof_test_guests::sdk::{CommunicateOptions, Error, HostedChild, Quota, Stdio};
 use childproof_test_guests::{cause, run, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let input = vec![b'x'; 40 << 20];
     let short = CommunicateOptions::new().timeout(Duration::from_millis(1));
     let unread = || run("sleep").arg("1000").stdin(Stdio::piped()).spawn_hosted().unwrap();

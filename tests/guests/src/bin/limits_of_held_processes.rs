@@ -1,11 +1,13 @@
 //! A process that ended and is still held takes a place, and so does a stream of one.
 
-use childproof::{Child, Error, Quota, Stdio};
+use childproof_test_guests::sdk::{Child, Error, Quota, Stdio};
 use childproof_test_guests::{cause, run, run_piped};
 
 const FULL: Error = Error::QuotaExceeded(Quota::HeldProcesses);
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let ended = || {
         let mut child = run("true").stdout(Stdio::piped()).spawn().unwrap();
         child.wait().unwrap();

@@ -1,11 +1,13 @@
 //! No more processes live at once than the policy allows, for the guest and for each grant.
 
-use childproof::{Child, Error, Quota};
+use childproof_test_guests::sdk::{Child, Error, Quota};
 use childproof_test_guests::{cause, run, sleeper};
 
 const FULL: Error = Error::QuotaExceeded(Quota::LiveProcesses);
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut alive: Vec<Child> = (0..4).map(|_| sleeper()).collect();
     assert_eq!(cause(run("true").spawn()), FULL);
     // The end of one, seen or brought about, makes room for one.

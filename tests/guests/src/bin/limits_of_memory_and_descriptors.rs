@@ -18,7 +18,9 @@ except OSError as error:
         print('no descriptor')
 ";
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     assert_eq!(printed("ulimit -n; ulimit -Hn"), "64\n64\n");
     assert_eq!(printed("ulimit -c"), "0\n", "nothing dumps core");
 

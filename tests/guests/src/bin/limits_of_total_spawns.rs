@@ -1,11 +1,13 @@
 //! No more processes are started over the guest's life than the policy allows; those that failed do not count.
 
-use childproof::{Error, Quota};
+use childproof_test_guests::sdk::{Error, Quota};
 use childproof_test_guests::{cause, run, status_of};
 
 const SPENT: Error = Error::QuotaExceeded(Quota::TotalSpawns);
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     for _ in 0..10 {
         assert_eq!(cause(run("interpreter-missing").spawn()), Error::InterpreterNotFound);
     }

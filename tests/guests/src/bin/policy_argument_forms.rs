@@ -2,7 +2,9 @@
 
 use childproof_test_guests::{refused, run};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let with = |args: &[&str]| {
         let mut command = run("formed");
         command.args(args);

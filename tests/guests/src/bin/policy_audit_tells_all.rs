@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use childproof_test_guests::{cause, run, sh, sleeper};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     assert_eq!(sh("exit 3").status().unwrap().code(), Some(3));
     cause(run("unheard-of").spawn());
     cause(run("bare").arg("push").spawn());

@@ -1,9 +1,11 @@
 //! A hook of the host can refuse what the policy allows, and its reason reaches the guest.
 
-use childproof::Error;
+use childproof_test_guests::sdk::Error;
 use childproof_test_guests::{cause, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     assert!(sh("exit 0").status().unwrap().success());
     match cause(sh("echo forbidden").spawn()) {
         Error::Refused(problem) => {

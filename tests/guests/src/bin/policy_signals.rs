@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use childproof::{Child, Signal, Stdio, StoppedBy};
+use childproof_test_guests::sdk::{Child, Signal, Stdio, StoppedBy};
 use childproof_test_guests::{PATIENCE, refused, run};
 
 fn start() -> Child {
@@ -17,7 +17,9 @@ fn start() -> Child {
     child
 }
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut child = start();
     assert_eq!(refused(child.send_signal(Signal::Term)), "signal");
     assert_eq!(refused(child.send_signal(Signal::Hup)), "signal");

@@ -1,9 +1,11 @@
 //! A code above 128 is a code, and a death by signal is none.
 
-use childproof::Signal;
+use childproof_test_guests::sdk::Signal;
 use childproof_test_guests::status_of;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let exited = status_of("exit 137");
     assert_eq!((exited.code(), exited.signal()), (Some(137), None));
 

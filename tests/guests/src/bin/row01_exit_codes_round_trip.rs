@@ -1,9 +1,11 @@
 //! All 256 exit codes arrive as they are.
 
-use childproof::EndedBy;
+use childproof_test_guests::sdk::EndedBy;
 use childproof_test_guests::status_of;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     for code in 0..=255 {
         let status = status_of(&format!("exit {code}"));
         assert_eq!(

@@ -2,7 +2,9 @@
 
 use childproof_test_guests::sh;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut child = sh("exit 5").spawn().unwrap();
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(5));

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use childproof_test_guests::{PATIENCE, cat, status_of};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut child = cat();
     assert_eq!(child.wait_timeout(Duration::ZERO).unwrap(), None);
     assert_eq!(child.wait_timeout(Duration::from_millis(20)).unwrap(), None);

@@ -1,19 +1,21 @@
 //! `wait` answers at the exit of the process, not at the end of its pipes.
 
-use childproof_test_guests::raw::{self, StdoutTarget, StreamError, Termination};
+use childproof_test_guests::raw::{self, Termination};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let command = raw::sh("sleep 1000 & exit 3");
-    command.stdout(StdoutTarget::Piped);
+    raw::pipe_stdout(&command);
     let process = command.spawn().unwrap();
-    let stdout = process.take_stdout().unwrap();
+    let mut stdout = raw::take_stdout(&process).unwrap();
 
-    assert!(matches!(process.wait().unwrap().termination, Termination::Exited(3)));
-    assert!(!stdout.subscribe().ready(), "the grandchild holds the pipe open");
+    assert!(matches!(
+        raw::wait(&process).unwrap().termination,
+        Termination::Exited(3)
+    ));
+    assert!(stdout.is_silent(), "the grandchild holds the pipe open");
 
     drop(process);
-    assert!(
-        matches!(stdout.blocking_read(1), Err(StreamError::Closed)),
-        "the grandchild went with the process"
-    );
+    assert!(stdout.is_at_end(), "the grandchild went with the process");
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 
-use childproof::{Signal, Stdio};
+use childproof_test_guests::sdk::{Signal, Stdio};
 use childproof_test_guests::sh;
 
 /// A shell that reads a line, and a process of its own that sees it stop, reads a line, and looks again.
@@ -14,7 +14,9 @@ read -r line
 echo "heard $line"
 "#;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut child = sh(WATCHED)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

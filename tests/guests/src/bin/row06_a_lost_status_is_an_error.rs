@@ -1,9 +1,11 @@
 //! A status that somebody else on the host collected is an error, never a code.
 
-use childproof::{CommunicateOptions, Error, Signal};
+use childproof_test_guests::sdk::{CommunicateOptions, Error, Signal};
 use childproof_test_guests::{cause, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     for script in ["exit 0", "exit 7", "kill -TERM $$"] {
         let mut child = sh(script).spawn().unwrap();
         for _ in 0..2 {

@@ -2,6 +2,8 @@
 
 use childproof_test_guests::every_end_is_told_or_lost;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     every_end_is_told_or_lost();
 }

@@ -3,8 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
-use childproof::{Child, ChildStdout, Signal, Stdio};
 use childproof_test_guests::run;
+use childproof_test_guests::sdk::{Child, ChildStdout, Signal, Stdio};
 
 /// Lets anybody of the same user trace it.
 const TRACED: &str = "
@@ -45,7 +45,9 @@ fn python(args: &[&str]) -> (Child, impl FnMut() -> String + use<>) {
     (child, line)
 }
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let (mut traced, mut pid) = python(&[TRACED]);
     let (mut tracer, mut said) = python(&[TRACER, &pid()]);
     assert_eq!(said(), "seized");

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use childproof::{EndedBy, Limit, Signal, Stdio};
+use childproof_test_guests::sdk::{EndedBy, Limit, Signal, Stdio};
 use childproof_test_guests::{run, sh, sleeper, status_of};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let exited = status_of("exit 3");
     assert_eq!((exited.code(), exited.ended_by()), (Some(3), EndedBy::Itself));
 

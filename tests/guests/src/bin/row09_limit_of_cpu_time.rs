@@ -1,9 +1,11 @@
 //! A process that uses up its CPU time is ended, and its status says why.
 
-use childproof::{EndedBy, Limit, Signal};
+use childproof_test_guests::sdk::{EndedBy, Limit, Signal};
 use childproof_test_guests::status_of;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let status = status_of("while :; do :; done");
     assert_eq!(
         (status.signal(), status.ended_by()),

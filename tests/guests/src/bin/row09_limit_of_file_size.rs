@@ -1,9 +1,11 @@
 //! A process that writes too large a file is ended, and its status says why.
 
-use childproof::{EndedBy, Limit, Signal};
+use childproof_test_guests::sdk::{EndedBy, Limit, Signal};
 use childproof_test_guests::status_of;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let status = status_of("exec head -c 1000000 /dev/zero > large");
     assert_eq!(
         (status.signal(), status.ended_by()),

@@ -2,13 +2,15 @@
 
 use std::io::Read;
 
-use childproof::{Command, EndedBy, ExitStatus, Limit, Signal, Stdio};
+use childproof_test_guests::sdk::{Command, EndedBy, ExitStatus, Limit, Signal, Stdio};
 use childproof_test_guests::{piped, raw, sh};
 
 const LIMIT: u64 = 100_000;
 const LITTLE: u64 = 1_000;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut command = sh("while :; do echo output; done");
     let mut child = command.stdout(Stdio::piped()).output_limit(LIMIT).spawn().unwrap();
     let mut output = Vec::new();
@@ -63,17 +65,17 @@ fn written_before_anybody_reads() {
     assert_eq!(output.stdout.unwrap().len() as u64, LITTLE);
 
     let process = hosted("head -c 1001 /dev/zero", LITTLE);
-    let told = process.wait().unwrap();
+    let told = raw::wait(&process).unwrap();
     assert!(matches!(told.termination, raw::Termination::Exited(0)));
     assert!(matches!(told.ended_by, raw::EndedBy::Limit(raw::Limit::Output)));
-    let output = process.communicate(None, raw::DEFAULTS).unwrap();
+    let output = raw::communicate(&process, raw::DEFAULTS).unwrap();
     assert!(!output.complete);
     assert_eq!(output.stdout.unwrap().len() as u64, LITTLE);
 }
 
 fn hosted(script: &str, limit: u64) -> raw::Process {
     let command = raw::sh(script);
-    command.stdout(raw::StdoutTarget::Piped);
+    raw::pipe_stdout(&command);
     command.output_limit(limit);
     command.spawn().unwrap()
 }

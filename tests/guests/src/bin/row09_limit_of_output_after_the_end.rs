@@ -2,19 +2,21 @@
 
 use std::io::{Read, Write};
 
-use childproof::Stdio;
+use childproof_test_guests::sdk::Stdio;
 use childproof_test_guests::{piped, printed, raw};
 
 const LITTLE: u64 = 1_000;
 
 fn hosted(script: &str, limit: u64) -> raw::Process {
     let command = raw::sh(script);
-    command.stdout(raw::StdoutTarget::Piped);
+    raw::pipe_stdout(&command);
     command.output_limit(limit);
     command.spawn().unwrap()
 }
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     // All of the tree holds the pipe of its stdin.
     const SCRIPT: &str = "exec 3<&0; { read line < gate; yes; } & exit 0";
     printed("mkfifo gate");
@@ -37,9 +39,9 @@ fn main() {
     };
     for options in [raw::DEFAULTS, capped] {
         let process = hosted(SCRIPT, LITTLE);
-        assert!(matches!(process.wait().unwrap().ended_by, raw::EndedBy::Itself));
+        assert!(matches!(raw::wait(&process).unwrap().ended_by, raw::EndedBy::Itself));
         printed("echo > gate");
-        let output = process.communicate(None, options).unwrap();
+        let output = raw::communicate(&process, options).unwrap();
         assert!(matches!(output.status.ended_by, raw::EndedBy::Itself));
         assert!(!output.complete);
         assert_eq!(output.stdout.unwrap().len() as u64, LITTLE);

@@ -3,10 +3,12 @@
 use std::io::Read;
 use std::time::Duration;
 
-use childproof::{EndedBy, Limit, Signal, Stdio};
+use childproof_test_guests::sdk::{EndedBy, Limit, Signal, Stdio};
 use childproof_test_guests::{run, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut sleep = run("sleep");
     sleep.arg("1000").timeout(Duration::from_secs(1000));
     let status = sleep.status().unwrap();

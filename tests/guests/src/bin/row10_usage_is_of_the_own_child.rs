@@ -7,7 +7,9 @@ use childproof_test_guests::{run, sh, sleeper};
 /// More than the host of this guest holds.
 const LARGE: u64 = 512 << 20;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut busy = sh("i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done")
         .spawn()
         .unwrap();

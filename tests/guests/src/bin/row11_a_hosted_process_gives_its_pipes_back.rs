@@ -3,10 +3,12 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use childproof::{CommunicateOptions, Error, Signal};
+use childproof_test_guests::sdk::{CommunicateOptions, Error, Signal};
 use childproof_test_guests::{cause, run_piped};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut child = run_piped("cat").spawn_hosted().unwrap().into_child();
     assert!(child.stderr.is_some());
     let mut stdin = child.stdin.take().unwrap();

@@ -1,9 +1,11 @@
 //! The one call to the host feeds and drains at the same time.
 
-use childproof::CommunicateOptions;
+use childproof_test_guests::sdk::CommunicateOptions;
 use childproof_test_guests::{pattern, run_piped};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let input = pattern(64 << 20);
     let mut cat = run_piped("cat").spawn_hosted().unwrap();
     let output = cat.communicate(Some(&input), &CommunicateOptions::new()).unwrap();

@@ -2,7 +2,9 @@
 
 use childproof_test_guests::{cat, pattern};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let input = pattern(64 << 20);
     let output = cat().communicate(&input).unwrap();
     assert!(output.status.success() && output.complete);

@@ -2,10 +2,12 @@
 
 use std::io::{ErrorKind, Read, Write};
 
-use childproof::{CommunicateOptions, Stdio};
+use childproof_test_guests::sdk::{CommunicateOptions, Stdio};
 use childproof_test_guests::{pattern, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let deaf = || {
         let mut command = sh("exec <&-; echo deaf");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -1,9 +1,11 @@
 //! No input closes standard input, and so does an empty one.
 
-use childproof::CommunicateOptions;
+use childproof_test_guests::sdk::CommunicateOptions;
 use childproof_test_guests::{cat, run_piped};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let output = cat().communicate(b"").unwrap();
     assert!(output.status.success());
     assert_eq!(output.stdout.unwrap(), b"");

@@ -1,9 +1,11 @@
 //! A stream that is no pipe answers none; a pipe that nothing was written to answers no bytes.
 
-use childproof::{CommunicateOptions, Stdio};
-use childproof_test_guests::{cause, invalid, raw, sh};
+use childproof_test_guests::sdk::{CommunicateOptions, Stdio};
+use childproof_test_guests::{cause, invalid, raw, sdk, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let half = || {
         let mut command = sh("echo out; exit 0");
         command.stderr(Stdio::piped());
@@ -25,14 +27,14 @@ fn main() {
     assert_eq!(invalid(half().spawn().unwrap().communicate(b"x")), "input");
     let mut hosted = half().spawn_hosted().unwrap();
     let error = cause(hosted.communicate(Some(b"x"), &CommunicateOptions::new()));
-    assert!(matches!(error, childproof::Error::InvalidArgument(problem) if problem.field == "input"));
+    assert!(matches!(error, sdk::Error::InvalidArgument(problem) if problem.field == "input"));
 
     // A stream that was taken is not there a second time, for nobody.
     let command = raw::sh("echo out");
-    command.stdout(raw::StdoutTarget::Piped);
+    raw::pipe_stdout(&command);
     let process = command.spawn().unwrap();
-    assert!(process.take_stdin().is_none() && process.take_stderr().is_none());
-    let taken = process.take_stdout();
-    assert!(taken.is_some() && process.take_stdout().is_none());
-    assert!(process.communicate(None, raw::DEFAULTS).unwrap().stdout.is_none());
+    assert!(raw::take_stdin(&process).is_none() && raw::take_stderr(&process).is_none());
+    let taken = raw::take_stdout(&process);
+    assert!(taken.is_some() && raw::take_stdout(&process).is_none());
+    assert!(raw::communicate(&process, raw::DEFAULTS).unwrap().stdout.is_none());
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use childproof::{CommunicateOptions, Error, Stdio};
+use childproof_test_guests::sdk::{CommunicateOptions, Error, Stdio};
 use childproof_test_guests::{cause, invalid, pattern, printed, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     printed("mkfifo gate");
     let input = pattern(4 << 20);
     let mut expected = b"first\n".to_vec();

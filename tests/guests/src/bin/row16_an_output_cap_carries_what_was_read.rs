@@ -4,13 +4,15 @@ use std::fs;
 use std::io;
 use std::time::Duration;
 
-use childproof::{Captured, Command, CommunicateOptions, Communicated, Error, Stdio};
+use childproof_test_guests::sdk::{Captured, Command, CommunicateOptions, Communicated, Error, Stdio};
 use childproof_test_guests::{cause, pattern, printed, run_piped, sh};
 
 const ALL: usize = 300_000;
 const CAP: usize = 100_000;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let input = pattern(ALL);
     let capped = CommunicateOptions::new().output_limit(CAP as u64);
     let free = CommunicateOptions::new();

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 
-use childproof_test_guests::{piped, until};
+use childproof_test_guests::{piped, sdk, until};
 
 /// The most that a pipe of the host holds.
 const PIPE: usize = 1 << 20;
@@ -19,8 +19,10 @@ while read -r line; do
 done
 "#;
 
-fn main() {
-    let mut child = piped(WATCHED).stdin(childproof::Stdio::piped()).spawn().unwrap();
+childproof_test_guests::program!(guest);
+
+fn guest() {
+    let mut child = piped(WATCHED).stdin(sdk::Stdio::piped()).spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();

@@ -2,7 +2,9 @@
 
 use childproof_test_guests::{cat, piped};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let input: Vec<u8> = (0..=u8::MAX)
         .filter(|byte| *byte != b'\n')
         .cycle()

@@ -4,7 +4,9 @@ use std::io::Read;
 
 use childproof_test_guests::{piped, raw};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut child = piped("echo out; echo err >&2").spawn().unwrap();
     assert!(child.wait().unwrap().success());
     let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
@@ -23,11 +25,11 @@ fn main() {
     );
 
     let command = raw::sh("echo out; echo err >&2");
-    command.stdout(raw::StdoutTarget::Piped);
-    command.stderr(raw::StderrTarget::Piped);
+    raw::pipe_stdout(&command);
+    raw::pipe_stderr(&command);
     let process = command.spawn().unwrap();
-    process.wait().unwrap();
-    let output = process.communicate(None, raw::DEFAULTS).unwrap();
+    raw::wait(&process).unwrap();
+    let output = raw::communicate(&process, raw::DEFAULTS).unwrap();
     assert_eq!(
         (output.stdout.unwrap(), output.stderr.unwrap()),
         (b"out\n".to_vec(), b"err\n".to_vec())

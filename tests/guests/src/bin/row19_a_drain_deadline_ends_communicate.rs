@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use childproof::CommunicateOptions;
 use childproof_test_guests::piped;
+use childproof_test_guests::sdk::CommunicateOptions;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let holding = || piped("echo out; echo err >&2; sleep 1000 & exit 4");
     for drain in [Duration::ZERO, Duration::from_millis(20)] {
         let options = CommunicateOptions::new().drain(drain);

@@ -1,9 +1,11 @@
 //! To an ended process `terminate` and `kill` succeed, and a signal says that there is nobody to get it.
 
-use childproof::{Error, Signal};
+use childproof_test_guests::sdk::{Error, Signal};
 use childproof_test_guests::{cause, sh, sleeper};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut exited = sh("exit 2").spawn().unwrap();
     let mut killed = sleeper();
     killed.kill().unwrap();

@@ -3,10 +3,12 @@
 use std::io::Read;
 use std::time::Duration;
 
-use childproof::{EndedBy, Signal, Stdio, StoppedBy};
+use childproof_test_guests::sdk::{EndedBy, Signal, Stdio, StoppedBy};
 use childproof_test_guests::{PATIENCE, sh, sleeper};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut ended = sh("exit 3").spawn().unwrap();
     ended.wait().unwrap();
     let stopped = ended.stop(PATIENCE).unwrap();

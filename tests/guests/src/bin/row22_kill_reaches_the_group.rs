@@ -3,13 +3,15 @@
 use std::io::Read;
 use std::time::Duration;
 
-use childproof::Stdio;
-use childproof_test_guests::sh;
+use childproof_test_guests::sdk::Stdio;
+use childproof_test_guests::{sdk, sh};
 
-fn main() {
-    let kills: [fn(&mut childproof::Child); 2] = [
+childproof_test_guests::program!(guest);
+
+fn guest() {
+    let kills: [fn(&mut sdk::Child); 2] = [
         |child| child.kill().unwrap(),
-        |child| assert_eq!(child.stop(Duration::ZERO).unwrap().by, childproof::StoppedBy::Kill),
+        |child| assert_eq!(child.stop(Duration::ZERO).unwrap().by, sdk::StoppedBy::Kill),
     ];
     for kill in kills {
         let mut command = sh("trap '' TERM; sleep 1000 & sleep 1000 & echo started; wait");

@@ -3,10 +3,12 @@
 use std::io::Read;
 use std::time::Duration;
 
-use childproof_test_guests::with_daemon;
+use childproof_test_guests::{sdk, with_daemon};
 
-fn main() {
-    let kills: [fn(&mut childproof::Child); 2] = [
+childproof_test_guests::program!(guest);
+
+fn guest() {
+    let kills: [fn(&mut sdk::Child); 2] = [
         |child| child.kill().unwrap(),
         |child| {
             child.stop(Duration::ZERO).unwrap();

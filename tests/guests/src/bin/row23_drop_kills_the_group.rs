@@ -2,10 +2,12 @@
 
 use std::io::Read;
 
-use childproof::Stdio;
+use childproof_test_guests::sdk::Stdio;
 use childproof_test_guests::sh;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut command = sh("sleep 1000 & echo started; wait");
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();

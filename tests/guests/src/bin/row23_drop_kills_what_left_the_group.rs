@@ -4,7 +4,9 @@ use std::io::Read;
 
 use childproof_test_guests::with_daemon;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let (child, mut stdout) = with_daemon();
     drop(child);
     assert_eq!(stdout.read(&mut [0; 1]).unwrap(), 0);

@@ -2,10 +2,12 @@
 
 use std::io::Read;
 
-use childproof::{Child, Stdio};
+use childproof_test_guests::sdk::{Child, Stdio};
 use childproof_test_guests::{daemon_starter, status_of};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut command = daemon_starter();
     command
         .stdin(Stdio::piped())

@@ -3,10 +3,12 @@
 use std::io::Read;
 use std::time::Duration;
 
-use childproof::{CommunicateOptions, Stdio};
+use childproof_test_guests::sdk::{CommunicateOptions, Stdio};
 use childproof_test_guests::{daemon_starter, with_daemon};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let (mut child, mut stdout) = with_daemon();
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());

@@ -1,9 +1,11 @@
 //! What a confined process started ends with the host, which is killed while this guest waits.
 
-use childproof::Stdio;
 use childproof_test_guests::daemon_starter;
+use childproof_test_guests::sdk::Stdio;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut child = daemon_starter()
         .stdin(Stdio::piped())
         .stdout(Stdio::inherit())

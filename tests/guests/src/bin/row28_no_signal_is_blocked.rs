@@ -2,7 +2,9 @@
 
 use childproof_test_guests::run_piped;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let status = run_piped("cat").arg("/proc/self/status").output().unwrap().stdout;
     let status = String::from_utf8(status).unwrap();
     for field in ["SigBlk:", "SigPnd:", "ShdPnd:"] {

@@ -2,7 +2,9 @@
 
 use childproof_test_guests::printed;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     // The directory that `ls` reads is its own.
     let listed = printed("exec ls -l /proc/self/fd");
     let foreign: Vec<&str> = listed

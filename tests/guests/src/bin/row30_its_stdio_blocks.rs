@@ -1,11 +1,13 @@
 //! The streams of a child are in blocking mode, those that are passed on included.
 
-use childproof::Stdio;
+use childproof_test_guests::sdk::Stdio;
 use childproof_test_guests::{run_piped, sh};
 
 const NONBLOCK: u32 = 0o4000;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let show = "for fd in 0 1 2; do cat /proc/$$/fdinfo/$fd; done";
     let mut first = run_piped("cat").spawn().unwrap();
     let mut second = sh(show);

@@ -2,7 +2,9 @@
 
 use childproof_test_guests::{printed, status_of};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let stat = printed("cat /proc/$$/stat");
     let (pid, fields) = (stat.split_once(' ').unwrap().0, stat.rsplit_once(')').unwrap().1);
     let fields: Vec<&str> = fields.split_whitespace().collect();

@@ -1,9 +1,11 @@
 //! What is no grant is unknown, a path of a program that is there included.
 
-use childproof::Error;
+use childproof_test_guests::sdk::Error;
 use childproof_test_guests::{cause, raw, run};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     for name in [
         "git",
         "shh",

@@ -1,9 +1,11 @@
 //! Neither `PATH` nor the working directory decides what a grant runs.
 
-use childproof::Stdio;
 use childproof_test_guests::run;
+use childproof_test_guests::sdk::Stdio;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     // The policy lets it through; the host put a program of its own, `cat`, into `/data`, whose path is the argument.
     let impostors = std::env::args().nth(1).unwrap();
     for path in [impostors.as_str(), ".", "", "/nowhere"] {

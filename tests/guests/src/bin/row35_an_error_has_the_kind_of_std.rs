@@ -2,15 +2,17 @@
 
 use std::io::ErrorKind;
 
-use childproof::Command;
 use childproof_test_guests::run;
+use childproof_test_guests::sdk::Command;
 
 #[track_caller]
 fn kind(command: &mut Command) -> ErrorKind {
     command.spawn().unwrap_err().kind()
 }
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     assert_eq!(kind(&mut run("no-grant")), ErrorKind::NotFound);
     assert_eq!(kind(&mut run("program-missing")), ErrorKind::NotFound);
     assert_eq!(kind(run("true").current_dir("/data/none")), ErrorKind::NotFound);

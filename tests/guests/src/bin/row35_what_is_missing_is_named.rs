@@ -1,9 +1,11 @@
 //! What keeps a program from starting has an error of its own each.
 
-use childproof::Error;
+use childproof_test_guests::sdk::Error;
 use childproof_test_guests::{cause, run, run_piped};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     assert_eq!(
         cause(run("true").current_dir("/data/nowhere").spawn()),
         Error::DirectoryNotFound

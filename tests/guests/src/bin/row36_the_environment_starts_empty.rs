@@ -1,6 +1,6 @@
 //! A child's environment is what the policy fixes and what the guest sets, the last value of each.
 
-use childproof::{Command, Stdio};
+use childproof_test_guests::sdk::{Command, Stdio};
 use childproof_test_guests::{raw, refused, run};
 
 fn environment(set: &[(&str, &str)]) -> Vec<String> {
@@ -9,8 +9,8 @@ fn environment(set: &[(&str, &str)]) -> Vec<String> {
     for (key, value) in set {
         command.env(key, value);
     }
-    command.stdout(raw::StdoutTarget::Piped);
-    let output = command.spawn().unwrap().communicate(None, raw::DEFAULTS).unwrap();
+    raw::pipe_stdout(&command);
+    let output = raw::communicate(&command.spawn().unwrap(), raw::DEFAULTS).unwrap();
     variables(output.stdout.unwrap())
 }
 
@@ -21,7 +21,9 @@ fn variables(environment: Vec<u8>) -> Vec<String> {
     variables
 }
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     assert!(
         std::env::vars().next().is_some(),
         "the guest has variables that are not passed on"

@@ -16,7 +16,9 @@ fn field(of: impl FnOnce(&Command)) -> String {
     }
 }
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     assert_eq!(field(|command| command.arg("a\0b")), "args[2]");
     assert_eq!(field(|command| command.args(&["fine".into(), "\0".into()])), "args[3]");
     assert_eq!(field(|command| command.argv0("s\0h")), "argv0");

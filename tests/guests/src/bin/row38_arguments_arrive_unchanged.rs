@@ -2,7 +2,9 @@
 
 use childproof_test_guests::{pattern_text, run_piped};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let long = pattern_text(100 << 10);
     let args = [
         "",

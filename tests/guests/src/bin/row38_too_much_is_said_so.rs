@@ -1,9 +1,11 @@
 //! More than the system takes is an error that says so, and the host does not suffer.
 
-use childproof::{Command, Error};
+use childproof_test_guests::sdk::{Command, Error};
 use childproof_test_guests::{cause, raw, run, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     assert_eq!(
         cause(run("true").arg("x".repeat(2 << 20)).spawn()),
         Error::ArgumentsTooLong

@@ -1,9 +1,11 @@
 //! A process's own name is the grant's, or what the guest says where the policy lets it.
 
-use childproof_test_guests::{refused, run_piped};
+use childproof_test_guests::{refused, run_piped, sdk};
 
-fn main() {
-    let name_of = |command: &mut childproof::Command| {
+childproof_test_guests::program!(guest);
+
+fn guest() {
+    let name_of = |command: &mut sdk::Command| {
         String::from_utf8(command.args(["-c", "echo \"$0\""]).output().unwrap().stdout).unwrap()
     };
     assert_eq!(name_of(&mut run_piped("sh")), "sh\n");

@@ -2,10 +2,12 @@
 
 use std::io::{Read, Write};
 
-use childproof::{Child, Error};
+use childproof_test_guests::sdk::{Child, Error};
 use childproof_test_guests::{cat, cause, run_piped};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut children: Vec<Child> = Vec::new();
     let error = loop {
         match run_piped("cat").spawn() {

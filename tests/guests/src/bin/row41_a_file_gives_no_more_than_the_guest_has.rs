@@ -2,11 +2,13 @@
 
 use std::fs;
 
-use childproof::{File, Stdio};
-use childproof_test_guests::raw::{self, Error, FileStream, StdinSource, StdoutTarget, preopens};
+use childproof_test_guests::raw::{self, Error, FileStream, StdinSource, preopens};
+use childproof_test_guests::sdk::{File, Stdio};
 use childproof_test_guests::{invalid, refused, run, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     fs::write("/data/file", "text").unwrap();
     let read = File::open("/data/file").unwrap();
     assert_eq!(refused(run("cat").stdout(&read).spawn()), "stdout");
@@ -21,11 +23,6 @@ fn main() {
     assert_eq!(fs::read("/data/file").unwrap(), b"text");
 
     let (data, _) = preopens::get_directories().pop().unwrap();
-    let unsupported = |result: Result<raw::Process, Error>| match result {
-        Err(Error::Unsupported(problem)) => problem.field,
-        Err(other) => panic!("{other:?}"),
-        Ok(_) => panic!("this cannot be started"),
-    };
     let command = raw::sh("exit 0");
     command.stdin(StdinSource::File(FileStream {
         file: &data,
@@ -33,19 +30,42 @@ fn main() {
     }));
     assert_eq!(unsupported(command.spawn()), "stdin");
 
-    // A stream of the guest that is no process's cannot be passed on.
     let flags = raw::DescriptorFlags::READ | raw::DescriptorFlags::WRITE;
-    let file = data
-        .open_at(raw::PathFlags::empty(), "file", raw::OpenFlags::empty(), flags)
-        .unwrap();
-    let command = raw::sh("exit 0");
-    command.stdin(StdinSource::Stream(file.read_via_stream(0).unwrap()));
-    assert_eq!(unsupported(command.spawn()), "stdin");
-    let command = raw::sh("exit 0");
-    command.stdout(StdoutTarget::Stream(file.write_via_stream(0).unwrap()));
-    assert_eq!(unsupported(command.spawn()), "stdout");
+    streams_of_the_guest(&raw::open_at(&data, "file", raw::OpenFlags::empty(), flags));
 
     // What the SDK itself can tell is as clear.
     let mut cat = run("cat").stdin(Stdio::piped()).spawn().unwrap();
     assert_eq!(invalid(run("cat").stdin(cat.stdin.take().unwrap()).spawn()), "stdin");
+}
+
+/// The field of an error that says that the host cannot do this.
+fn unsupported(result: Result<raw::Process, Error>) -> String {
+    match result {
+        Err(Error::Unsupported(problem)) => problem.field,
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("this cannot be started"),
+    }
+}
+
+/// A stream of the guest that is no process's cannot be passed on.
+#[cfg(feature = "p2")]
+fn streams_of_the_guest(file: &raw::Descriptor) {
+    let command = raw::sh("exit 0");
+    command.stdin(StdinSource::Stream(file.read_via_stream(0).unwrap()));
+    assert_eq!(unsupported(command.spawn()), "stdin");
+    let command = raw::sh("exit 0");
+    command.stdout(raw::StdoutTarget::Stream(file.write_via_stream(0).unwrap()));
+    assert_eq!(unsupported(command.spawn()), "stdout");
+}
+
+/// A stream of the guest that is no process's is read for the process, which is given no descriptor for it. There is no
+/// way to write to one.
+#[cfg(feature = "p3")]
+fn streams_of_the_guest(file: &raw::Descriptor) {
+    let (text, _ended) = file.read_via_stream(0);
+    let command = raw::Command::new("cat");
+    command.stdin(StdinSource::Stream(text));
+    raw::pipe_stdout(&command);
+    let output = raw::communicate(&command.spawn().unwrap(), raw::DEFAULTS).unwrap();
+    assert_eq!(output.stdout.unwrap(), b"text");
 }

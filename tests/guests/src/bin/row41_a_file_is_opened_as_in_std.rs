@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 
-use childproof::{File, Stdio};
+use childproof_test_guests::sdk::{File, Stdio};
 use childproof_test_guests::{run, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut new = File::options();
     let new = new.read(true).write(true).create_new(true);
     let mut file = new.open("/data/new").unwrap();

@@ -1,19 +1,21 @@
 //! The stream of another process serves the first spawn that succeeds, and no second one.
 
-use childproof::{Command, Error, Stdio};
-use childproof_test_guests::raw::{self, StdinSource, StdoutTarget, Termination};
+use childproof_test_guests::raw::{self, Termination};
+use childproof_test_guests::sdk::{Command, Error, Stdio};
 use childproof_test_guests::{cause, invalid, refused, run, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let first = raw::sh("echo text");
-    first.stdout(StdoutTarget::Piped);
+    raw::pipe_stdout(&first);
     let first = first.spawn().unwrap();
     let second = raw::Command::new("cat");
-    second.stdin(StdinSource::Stream(first.take_stdout().unwrap()));
-    second.stdout(StdoutTarget::Piped);
+    second.stdin(raw::take_stdout(&first).unwrap().into_stdin());
+    raw::pipe_stdout(&second);
     let process = second.spawn().unwrap();
     assert_eq!(
-        process.communicate(None, raw::DEFAULTS).unwrap().stdout.unwrap(),
+        raw::communicate(&process, raw::DEFAULTS).unwrap().stdout.unwrap(),
         b"text\n"
     );
     match second.spawn() {
@@ -21,7 +23,7 @@ fn main() {
         Err(other) => panic!("{other:?}"),
         Ok(_) => panic!("the stream is used up"),
     }
-    assert!(matches!(first.wait().unwrap().termination, Termination::Exited(0)));
+    assert!(matches!(raw::wait(&first).unwrap().termination, Termination::Exited(0)));
 
     // A spawn that fails leaves the stream for the next.
     let mut writer = sh("echo text").stdout(Stdio::piped()).spawn().unwrap();

@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::Write;
 
-use childproof::{Child, Error, File};
+use childproof_test_guests::sdk::{Child, Error, File};
 use childproof_test_guests::{cause, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     fs::write("/data/log", "begin\n").unwrap();
     let mut log = File::options().append(true).open("/data/log").unwrap();
     let script = "i=0; while [ $i -lt 200 ]; do echo out; echo err >&2; i=$((i + 1)); done";

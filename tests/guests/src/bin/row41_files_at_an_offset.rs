@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 
-use childproof::{File, Stdio};
+use childproof_test_guests::sdk::{File, Stdio};
 use childproof_test_guests::{printed, run, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     fs::write("/data/digits", "0123456789").unwrap();
     let mut file = File::open("/data/digits").unwrap();
     file.seek(SeekFrom::Start(4)).unwrap();

@@ -2,16 +2,19 @@
 
 use childproof_test_guests::{printed, raw, sh};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     assert_eq!(printed("cat; echo $?"), "0\n");
     let mut silent = sh("echo out && echo err >&2 && head -c 10000000 /dev/zero");
     assert!(silent.status().unwrap().success());
 
     // It is what a command has that nothing was said about.
     let process = raw::sh("cat && echo out && echo err >&2").spawn().unwrap();
-    assert!(process.take_stdin().is_none() && process.take_stdout().is_none() && process.take_stderr().is_none());
+    assert!(raw::take_stdin(&process).is_none());
+    assert!(raw::take_stdout(&process).is_none() && raw::take_stderr(&process).is_none());
     assert!(matches!(
-        process.wait().unwrap().termination,
+        raw::wait(&process).unwrap().termination,
         raw::Termination::Exited(0)
     ));
 }

@@ -1,9 +1,11 @@
 //! Standard error can go where standard output goes, in the order of writing.
 
-use childproof::{File, Stdio};
+use childproof_test_guests::sdk::{File, Stdio};
 use childproof_test_guests::sh;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let script = "i=0; while [ $i -lt 500 ]; do echo out $i; echo err $i >&2; i=$((i + 1)); done";
     let expected: String = (0..500).map(|index| format!("out {index}\nerr {index}\n")).collect();
 

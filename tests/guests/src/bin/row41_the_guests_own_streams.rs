@@ -1,9 +1,11 @@
 //! A process can inherit the guest's own streams. The host gave them contents and looks at what is written.
 
-use childproof::{Command, Stdio};
+use childproof_test_guests::sdk::{Command, Stdio};
 use childproof_test_guests::{refused, run};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut cat = run("sh");
     cat.args(["-c", "cat; echo error >&2"]);
     cat.stdin(Stdio::inherit())

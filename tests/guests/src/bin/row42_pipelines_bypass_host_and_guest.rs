@@ -1,11 +1,13 @@
 //! `a | b | c` passes the pipes on: none of the bytes is counted as read by the host.
 
-use childproof::Stdio;
-use childproof_test_guests::{run, sh};
+use childproof_test_guests::sdk::Stdio;
+use childproof_test_guests::{run, sdk, sh};
 
 const SIZE: usize = 32 << 20;
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     // A limit of one byte would end the process if the host read its output.
     let mut a = sh(&format!("head -c {SIZE} /dev/zero"))
         .stdout(Stdio::piped())
@@ -38,5 +40,5 @@ fn main() {
         .spawn()
         .unwrap();
     assert_eq!(b.wait_with_output().unwrap().stdout, b"y\ny\n");
-    assert_eq!(a.wait().unwrap().signal(), Some(childproof::Signal::Pipe));
+    assert_eq!(a.wait().unwrap().signal(), Some(sdk::Signal::Pipe));
 }

@@ -2,11 +2,13 @@
 
 use std::fs;
 
-use childproof::Error;
 use childproof_test_guests::raw::{self, preopens};
+use childproof_test_guests::sdk::Error;
 use childproof_test_guests::{cause, invalid, refused, run};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     fs::write("/data/file", "").unwrap();
     // The host has put the links there.
     for path in ["/data/root", "/data/above", "/data/..", "/data/above/data"] {

@@ -5,7 +5,9 @@ use std::{env, fs};
 use childproof_test_guests::raw::{self, Termination, preopens};
 use childproof_test_guests::{sh, status_of};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     fs::create_dir_all("/data/sub/deeper").unwrap();
     for directory in ["/data", "/data/sub", "/data/sub/deeper", "/data/sub/../sub/deeper/."] {
         assert!(
@@ -34,19 +36,12 @@ fn main() {
     // The command keeps what it was lent, under whatever name that is by then.
     let (data, _) = preopens::get_directories().pop().unwrap();
     let command = raw::sh("echo moved > moved");
-    let sub = data
-        .open_at(
-            raw::PathFlags::empty(),
-            "sub",
-            raw::OpenFlags::DIRECTORY,
-            raw::DescriptorFlags::READ,
-        )
-        .unwrap();
+    let sub = raw::open_at(&data, "sub", raw::OpenFlags::DIRECTORY, raw::DescriptorFlags::READ);
     command.cwd(&sub, Some("deeper"));
     drop(sub);
     fs::rename("/data/sub", "/data/renamed").unwrap();
     assert!(matches!(
-        command.spawn().unwrap().wait().unwrap().termination,
+        raw::wait(&command.spawn().unwrap()).unwrap().termination,
         Termination::Exited(0)
     ));
     assert!(fs::exists("/data/renamed/deeper/moved").unwrap());

@@ -4,7 +4,9 @@ use std::fs;
 
 use childproof_test_guests::{printed, run_piped};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     fs::write(
         "/data/good.c",
         "#include <stdio.h>\nint main(void) { puts(\"compiled\"); return 0; }\n",

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use childproof::{Command, Stdio};
 use childproof_test_guests::run;
+use childproof_test_guests::sdk::{Command, Stdio};
 
 fn git(args: &[&str]) -> Command {
     let mut command = Command::new("git");
@@ -26,7 +26,9 @@ fn must(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     fs::create_dir("/data/repo").unwrap();
     must(git(&["init", "--quiet"]).env("HOME", "/nowhere"));
     for index in 0..5 {

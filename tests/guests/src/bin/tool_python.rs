@@ -12,7 +12,9 @@ print('bye', file=sys.stderr)
 sys.exit(42)
 ";
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     let mut child = run_piped("python3").args(["-c", PROGRAM]).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();

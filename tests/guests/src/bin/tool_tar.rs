@@ -2,10 +2,12 @@
 
 use std::fs;
 
-use childproof::Stdio;
+use childproof_test_guests::sdk::Stdio;
 use childproof_test_guests::{pattern, run};
 
-fn main() {
+childproof_test_guests::program!(guest);
+
+fn guest() {
     fs::create_dir_all("/data/from/deep/er").unwrap();
     fs::create_dir("/data/to").unwrap();
     fs::write("/data/from/deep/er/file", pattern(1 << 20)).unwrap();
