@@ -32,7 +32,80 @@ const FLAVOURS: [Flavour; 2] = [
 
 /// The guests that only one flavour can have: the guest, the flavour, and why. In `tests/guests/Cargo.toml` they say so by
 /// `required-features`.
-const ONE_FLAVOUR: &[(&str, &str, &str)] = &[];
+const ONE_FLAVOUR: &[(&str, &str, &str)] = &[
+    (
+        "async_a_cancelled_communicate_goes_on",
+        "p3",
+        "no call of WASI 0.2 is cancelled",
+    ),
+    (
+        "async_a_cancelled_read_loses_nothing",
+        "p3",
+        "no read of WASI 0.2 is cancelled",
+    ),
+    (
+        "async_a_cancelled_stop_kills_nobody_later",
+        "p3",
+        "no call of WASI 0.2 is cancelled",
+    ),
+    (
+        "async_a_cancelled_wait_loses_nothing",
+        "p3",
+        "no call of WASI 0.2 is cancelled",
+    ),
+    (
+        "async_a_cancelled_write_says_how_much",
+        "p3",
+        "no write of WASI 0.2 is cancelled",
+    ),
+    (
+        "async_a_plain_main_may_spawn_and_kill",
+        "p3",
+        "WASI 0.2 has no functions that may not wait",
+    ),
+    (
+        "async_a_spawn_is_never_half",
+        "p3",
+        "a future can be dropped, a call of WASI 0.2 cannot",
+    ),
+    (
+        "async_a_thousand_children_at_once",
+        "p3",
+        "a guest of WASI 0.2 waits for one at a time",
+    ),
+    (
+        "async_any_stream_can_be_stdin",
+        "p3",
+        "a guest of WASI 0.2 makes no streams",
+    ),
+    ("async_both_flavours_in_one_guest", "p3", "a guest of WASI 0.2 has one"),
+    (
+        "async_drops_in_every_order",
+        "p3",
+        "what WASI 0.2 has of it is guest_drops_in_any_order",
+    ),
+    ("async_leaves_nothing_open", "p3", "it cancels, and makes streams"),
+    (
+        "async_many_waiters_all_get_the_status",
+        "p3",
+        "what WASI 0.2 has of it is row03",
+    ),
+    (
+        "async_returns_with_calls_pending",
+        "p3",
+        "a guest of WASI 0.2 has one call at a time",
+    ),
+    (
+        "async_streams_pass_from_process_to_process",
+        "p3",
+        "what WASI 0.2 has of it are rows 41 and 42",
+    ),
+    (
+        "async_zero_length_reads_and_writes",
+        "p3",
+        "WASI 0.2 has pollables for that",
+    ),
+];
 
 impl Flavour {
     fn has(&self, guest: &str) -> bool {

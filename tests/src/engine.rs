@@ -123,9 +123,13 @@ static P3: LazyLock<Linker<State>> = LazyLock::new(|| {
     linker
 });
 
-/// Runs `wasi:cli/run` of WASI 0.3. To be polled inside of a tokio runtime.
+/// Runs `wasi:cli/run` of WASI 0.3, or of WASI 0.2 where that is what the guest has, with both flavours of everything else.
+/// To be polled inside of a tokio runtime.
 pub(crate) async fn run_p3(store: &mut Store<State>, component: &Component) -> wasmtime::Result<Result<(), ()>> {
     use wasmtime_wasi::p3::bindings::Command;
+    if component.get_export_index(None, "wasi:cli/run@0.3.0").is_none() {
+        return run_p2(store, component, &P3).await;
+    }
     let command = Command::instantiate_async(&mut *store, component, &P3).await?;
     store
         .run_concurrent(async |store| command.wasi_cli_run().call_run(store).await)
@@ -134,8 +138,16 @@ pub(crate) async fn run_p3(store: &mut Store<State>, component: &Component) -> w
 
 /// Runs `wasi:cli/run` with the host's functions suspending. To be polled inside of a tokio runtime.
 pub(crate) async fn run_async(store: &mut Store<State>, component: &Component) -> wasmtime::Result<Result<(), ()>> {
+    run_p2(store, component, &ASYNC).await
+}
+
+async fn run_p2(
+    store: &mut Store<State>,
+    component: &Component,
+    linker: &Linker<State>,
+) -> wasmtime::Result<Result<(), ()>> {
     use wasmtime_wasi::p2::bindings::Command;
-    let command = Command::instantiate_async(&mut *store, component, &ASYNC).await?;
+    let command = Command::instantiate_async(&mut *store, component, linker).await?;
     command.wasi_cli_run().call_run(store).await
 }
 

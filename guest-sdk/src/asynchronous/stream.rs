@@ -84,33 +84,37 @@ impl Ending {
 /// A stream to read from, and how it ended.
 struct Source {
     reader: Option<StreamReader<u8>>,
+    /// Whether a read that was given up had come to the end. Such a stream can be neither read nor passed on.
+    at_end: bool,
     ending: Ending,
 }
 
 impl Source {
     /// Reads into the room that `buf` has, which is some. 0 is the end.
     async fn read_buf(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
-        while let Some(reader) = &mut self.reader {
-            match fill(reader, buf).await {
+        while let Some(reader) = self.reader.as_mut().filter(|_| !self.at_end) {
+            match fill(reader, buf, &mut self.at_end).await {
                 StreamResult::Complete(0) => {}
                 StreamResult::Complete(read) => return Ok(read),
-                StreamResult::Dropped | StreamResult::Cancelled => self.reader = None,
+                StreamResult::Dropped | StreamResult::Cancelled => self.at_end = true,
             }
         }
+        self.reader = None;
         self.ending.told().await?;
         Ok(0)
     }
 }
 
-/// A read. `buf` is back, with what was read, when this ends in whatever way.
-async fn fill(reader: &mut StreamReader<u8>, buf: &mut Vec<u8>) -> StreamResult {
-    let read = pin!(reader.read(mem::take(buf)));
-    Filling { read: Some(read), buf }.await
+/// A read. `buf` is back, with what was read, when this ends in whatever way, and `at_end` is set if it is dropped at the end.
+async fn fill(reader: &mut StreamReader<u8>, buf: &mut Vec<u8>, at_end: &mut bool) -> StreamResult {
+    let read = Some(pin!(reader.read(mem::take(buf))));
+    Filling { read, buf, at_end }.await
 }
 
 struct Filling<'a, 'r> {
     read: Option<Pin<&'a mut StreamRead<'r, u8>>>,
     buf: &'a mut Vec<u8>,
+    at_end: &'a mut bool,
 }
 
 impl Future for Filling<'_, '_> {
@@ -130,7 +134,9 @@ impl Future for Filling<'_, '_> {
 impl Drop for Filling<'_, '_> {
     fn drop(&mut self) {
         if let Some(read) = self.read.take() {
-            (_, *self.buf) = read.cancel();
+            let (result, buf) = read.cancel();
+            *self.buf = buf;
+            *self.at_end = result == StreamResult::Dropped;
         }
     }
 }
@@ -153,6 +159,7 @@ impl Incoming {
         Incoming {
             source: Some(Source {
                 reader: Some(reader),
+                at_end: false,
                 ending: Ending::Unasked(ending),
             }),
             reading: None,
@@ -164,7 +171,7 @@ impl Incoming {
     /// The stream, to be passed on; none at its end. A read that was given up half-way keeps it.
     pub(super) fn into_stream(self) -> Result<Option<StreamReader<u8>>, &'static str> {
         match self.source {
-            Some(source) if self.buffer.len() == self.fetched => Ok(source.reader),
+            Some(source) if self.buffer.len() == self.fetched => Ok(source.reader.filter(|_| !source.at_end)),
             _ => Err("a read of the stream was begun and its bytes were not fetched"),
         }
     }
@@ -273,6 +280,8 @@ type Buffer = AbiBuffer<&'static StreamVtable<u8>>;
 /// A stream to write to, and how it ended.
 struct Sink {
     writer: Option<StreamWriter<u8>>,
+    /// Whether a write that was given up had learned that nobody reads. Such a stream cannot be written to.
+    closed: bool,
     ending: Ending,
 }
 
@@ -280,12 +289,11 @@ impl Sink {
     /// Writes once, and answers how much of `bytes` was written, which is taken off them.
     async fn write_some(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let mut unsent = Unsent { buffer: None, bytes };
-        if let Some(writer) = &mut self.writer {
+        if let Some(writer) = self.writer.as_mut().filter(|_| !self.closed) {
             let write = writer.write(mem::take(unsent.bytes));
-            if let StreamResult::Complete(written) = step(write, &mut unsent.buffer).await {
+            if let StreamResult::Complete(written) = step(write, &mut unsent.buffer, &mut self.closed).await {
                 return Ok(written);
             }
-            self.writer = None;
         }
         Err(self.failure().await)
     }
@@ -293,14 +301,15 @@ impl Sink {
     /// Writes all of `bytes`, and takes off what was written however this ends.
     async fn write_all(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         let mut unsent = Unsent { buffer: None, bytes };
-        let Some(writer) = &mut self.writer else {
+        let Some(writer) = self.writer.as_mut().filter(|_| !self.closed) else {
             return Err(self.failure().await);
         };
-        let mut result = step(writer.write(mem::take(unsent.bytes)), &mut unsent.buffer).await;
+        let write = writer.write(mem::take(unsent.bytes));
+        let mut result = step(write, &mut unsent.buffer, &mut self.closed).await;
         while let StreamResult::Complete(_) = result {
             match unsent.buffer.take() {
                 Some(rest) if rest.remaining() > 0 => {
-                    result = step(writer.write_buf(rest), &mut unsent.buffer).await;
+                    result = step(writer.write_buf(rest), &mut unsent.buffer, &mut self.closed).await;
                 }
                 sent => {
                     unsent.buffer = sent;
@@ -308,11 +317,12 @@ impl Sink {
                 }
             }
         }
-        self.writer = None;
         Err(self.failure().await)
     }
 
+    /// Why nothing can be written any more.
     async fn failure(&mut self) -> io::Error {
+        self.writer = None;
         match self.ending.told().await {
             Err(failure) => failure.into(),
             Ok(()) => io::ErrorKind::BrokenPipe.into(),
@@ -334,18 +344,16 @@ impl Drop for Unsent<'_> {
     }
 }
 
-/// A write. What is left is in `rest` when this ends in whatever way.
-async fn step(write: StreamWrite<'_, u8>, rest: &mut Option<Buffer>) -> StreamResult {
-    Writing {
-        write: Some(pin!(write)),
-        rest,
-    }
-    .await
+/// A write. What is left is in `rest` when this ends in whatever way, and `closed` is set if it is dropped when nobody reads.
+async fn step(write: StreamWrite<'_, u8>, rest: &mut Option<Buffer>, closed: &mut bool) -> StreamResult {
+    let write = Some(pin!(write));
+    Writing { write, rest, closed }.await
 }
 
 struct Writing<'a, 'w> {
     write: Option<Pin<&'a mut StreamWrite<'w, u8>>>,
     rest: &'a mut Option<Buffer>,
+    closed: &'a mut bool,
 }
 
 impl Future for Writing<'_, '_> {
@@ -365,8 +373,9 @@ impl Future for Writing<'_, '_> {
 impl Drop for Writing<'_, '_> {
     fn drop(&mut self) {
         if let Some(write) = self.write.take() {
-            let (_, rest) = write.cancel();
+            let (result, rest) = write.cancel();
             *self.rest = Some(rest);
+            *self.closed = result == StreamResult::Dropped;
         }
     }
 }
@@ -415,6 +424,7 @@ impl Outgoing {
             let ending = process.take_stdin(reader).ok_or(io::ErrorKind::BrokenPipe)?;
             self.end = End::Taken(Sink {
                 writer: Some(writer),
+                closed: false,
                 ending: Ending::Unasked(ending),
             });
         }
@@ -463,6 +473,9 @@ impl Outgoing {
     /// Writes all of `bytes` without a copy, and takes off what was written however this ends.
     pub(super) async fn write_vec(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         poll_fn(|cx| self.poll_begun(cx)).await?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
         self.open()?.write_all(bytes).await
     }
 

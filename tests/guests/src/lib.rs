@@ -1,5 +1,7 @@
 //! What the guest programs share. A guest asserts; it fails by panicking.
 
+#[cfg(feature = "p3")]
+pub mod asynchronous;
 pub mod raw;
 pub mod sdk;
 

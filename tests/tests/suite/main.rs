@@ -3,6 +3,7 @@
 //!
 //! The functions give a guest what it needs and assert what it cannot see. The behaviours are told by the guests.
 
+mod asynchronous;
 mod communicate;
 mod ends;
 mod flavours;
@@ -17,6 +18,7 @@ mod tools;
 
 /// The functions of all modules, by the names of their guests.
 mod rows {
+    pub(crate) use crate::asynchronous::*;
     pub(crate) use crate::communicate::*;
     pub(crate) use crate::ends::*;
     pub(crate) use crate::guests::*;

@@ -19,6 +19,7 @@ mod generated {
 
             world guest {
                 include childproof:process/imports@0.3.0;
+                import wasi:cli/stdin@0.3.0;
                 import wasi:clocks/monotonic-clock@0.3.0;
                 import wasi:filesystem/preopens@0.3.0;
             }
@@ -30,11 +31,11 @@ mod generated {
 }
 
 pub use generated::childproof::process::types::*;
+pub use generated::wasi::cli::stdin;
 pub use generated::wasi::clocks::monotonic_clock;
 pub use generated::wasi::filesystem::preopens;
 pub use generated::wasi::filesystem::types::{Descriptor, DescriptorFlags, OpenFlags, PathFlags};
-
-use generated::wit_stream;
+pub use generated::wit_stream;
 
 /// How a stream ended.
 type Ended = Result<(), StreamError>;
