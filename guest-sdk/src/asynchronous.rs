@@ -12,16 +12,15 @@
 //!
 //! It is the rest of this crate with `async` where something waits, and only there: [`Command::spawn`],
 //! [`Child::try_wait`], [`Child::send_signal`] and [`Child::terminate`] answer at once. The grants, the errors and the
-//! statuses are the same, as are their types: [`Error`](crate::Error), [`ExitStatus`](crate::ExitStatus),
-//! [`Output`](crate::Output), [`CommunicateOptions`](crate::CommunicateOptions) and
-//! [`Communicated`](crate::Communicated). A file or a stream is of its own flavour: one of this module cannot be given to a
-//! [`childproof::Command`](crate::Command), nor the other way round.
+//! statuses are the same, as are their types, which are here, too. [`Stdio`], [`File`] and the streams are of their own
+//! flavour: those of this module cannot be given to a [`childproof::Command`](crate::Command), nor the other way round.
 //!
 //! [`main!`](crate::main) makes an `async fn` the main function of a program.
 //!
 //! # What differs from tokio
 //!
-//! - Dropping a [`Child`] kills the process and its tree: there is no `kill_on_drop`.
+//! - Dropping a [`Child`] kills the process and its tree: there is no `kill_on_drop`. It does not wait until the process is
+//!   gone, which is a moment later; [`Child::kill`] does.
 //! - A command names a *grant*, its environment starts empty, and text has to be UTF-8; see
 //!   [`childproof::Command`](crate::Command).
 //! - A read or a write hands its buffer to the host, which moves the bytes between that and the pipe and keeps none.
@@ -75,3 +74,5 @@ pub use hosted::HostedChild;
 pub use main::{exported, report};
 pub use stdio::Stdio;
 pub use stream::{ChildStderr, ChildStdin, ChildStdout};
+
+pub use crate::{CommunicateOptions, Communicated, Error, ExitStatus, Output};

@@ -40,6 +40,55 @@ impl fmt::Debug for Output {
     }
 }
 
+/// The methods of a child that do not wait, in either flavour. The child has its `process`.
+macro_rules! immediate_methods {
+    () => {
+        /// A number for logs, unique among the processes of this guest. It is not the operating system's identifier,
+        /// and no function takes it.
+        pub fn id(&self) -> u64 {
+            self.process.id()
+        }
+
+        /// How the process ended, or none while it has not. A stopped process has not ended.
+        ///
+        /// # Errors
+        ///
+        /// [`Error::StatusLost`](crate::Error::StatusLost) or [`Error::Other`](crate::Error::Other).
+        pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+            Ok(checked(self.process.try_wait())?.map(ExitStatus::from))
+        }
+
+        /// Sends a signal.
+        ///
+        /// # Errors
+        ///
+        /// [`Error::NoSuchProcess`](crate::Error::NoSuchProcess) if the process has ended,
+        /// [`Error::Refused`](crate::Error::Refused) if the policy does not allow the signal,
+        /// [`Error::Unsupported`](crate::Error::Unsupported) if the platform does not have it, or
+        /// [`Error::Other`](crate::Error::Other).
+        pub fn send_signal(&mut self, signal: Signal) -> io::Result<()> {
+            checked(self.process.send_signal(signal))
+        }
+
+        /// Asks the process to end. Succeeds if it has ended.
+        ///
+        /// # Errors
+        ///
+        /// [`Error::Refused`](crate::Error::Refused) if the policy does not allow the signal, or
+        /// [`Error::Other`](crate::Error::Other).
+        pub fn terminate(&mut self) -> io::Result<()> {
+            checked(self.process.terminate())
+        }
+
+        /// What the process used; none before its end was observed, and where the system did not say.
+        pub fn usage(&self) -> Option<Usage> {
+            self.process.usage().map(Usage::from)
+        }
+    };
+}
+
+pub(crate) use immediate_methods;
+
 /// A process that was started: [`std::process::Child`] for a guest.
 ///
 /// Dropping it **kills** the process and every process of its tree, where std lets them run on. The streams taken from it
@@ -81,11 +130,7 @@ impl Child {
         }
     }
 
-    /// A number for logs, unique among the processes of this guest. It is not the operating system's identifier, and no
-    /// function takes it.
-    pub fn id(&self) -> u64 {
-        self.process.id()
-    }
+    immediate_methods!();
 
     /// Closes standard input and waits until the process has ended. It does not read its pipes, and does not wait for
     /// their ends. Answers the same each time.
@@ -96,15 +141,6 @@ impl Child {
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         self.close_stdin();
         Ok(checked(self.process.wait())?.into())
-    }
-
-    /// How the process ended, or none while it has not. A stopped process has not ended.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::StatusLost`] or [`Error::Other`].
-    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
-        Ok(checked(self.process.try_wait())?.map(ExitStatus::from))
     }
 
     /// Waits until the process has ended, but no longer than `timeout`; none if it has not ended by then.
@@ -205,25 +241,6 @@ impl Child {
         }
     }
 
-    /// Sends a signal.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoSuchProcess`] if the process has ended, [`Error::Refused`] if the policy does not allow the signal,
-    /// [`Error::Unsupported`] if the platform does not have it, or [`Error::Other`].
-    pub fn send_signal(&mut self, signal: Signal) -> io::Result<()> {
-        checked(self.process.send_signal(signal))
-    }
-
-    /// Asks the process to end. Succeeds if it has ended.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] if the policy does not allow the signal, or [`Error::Other`].
-    pub fn terminate(&mut self) -> io::Result<()> {
-        checked(self.process.terminate())
-    }
-
     /// Kills the process and its tree. Succeeds if it has ended. No policy forbids it.
     ///
     /// # Errors
@@ -240,10 +257,5 @@ impl Child {
     /// [`Error::StatusLost`] or [`Error::Other`].
     pub fn stop(&mut self, grace: Duration) -> io::Result<Stopped> {
         Ok(checked(self.process.stop(nanoseconds(grace)))?.into())
-    }
-
-    /// What the process used; none before its end was observed, and where the system did not say.
-    pub fn usage(&self) -> Option<Usage> {
-        self.process.usage().map(Usage::from)
     }
 }

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+#[cfg(feature = "p3")]
+use wasmtime::component::StreamReader;
+
 use crate::process::{Directory, SpawnRequest};
 
 /// The most that the strings of one command may take, in bytes. Linux takes at most 6 MiB of arguments and environment
@@ -23,6 +26,9 @@ pub(crate) struct Budget(Arc<AtomicUsize>);
 #[derive(Debug)]
 pub struct Command {
     pub(crate) request: SpawnRequest,
+    /// What the host is to read for standard input, which is piped then.
+    #[cfg(feature = "p3")]
+    pub(crate) data: Option<StreamReader<u8>>,
     size: usize,
     too_long: bool,
     /// The same for its environment, which can be emptied.
@@ -40,6 +46,8 @@ impl Command {
     pub(crate) fn new(program: String, budget: Budget) -> Self {
         let mut command = Self {
             request: SpawnRequest::default(),
+            #[cfg(feature = "p3")]
+            data: None,
             size: 0,
             too_long: false,
             env_too_long: false,

@@ -131,6 +131,11 @@ impl Error {
         Self::InvalidArgument(Problem::new(field, message))
     }
 
+    /// A stream that was given to a command serves one spawn.
+    pub(crate) fn used_up(field: &str) -> Self {
+        Self::invalid(field, "the stream was used up by an earlier spawn, or closed")
+    }
+
     pub(crate) fn unsupported(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Unsupported(Problem::new(field, message))
     }

@@ -3,7 +3,7 @@
 //! They are written as macros because each set has types of its own, under the same names. Where they are used, `wit` is the set
 //! and `enter` runs work that may need a tokio runtime.
 
-/// The methods of `HostCommand`, without that for standard input.
+/// The methods of `HostCommand` that have nothing to do with standard input.
 macro_rules! command_methods {
     () => {
         fn new(&mut self, program: String) -> Result<Resource<Command>> {
@@ -61,15 +61,6 @@ macro_rules! command_methods {
 
         fn output_limit(&mut self, command: Resource<Command>, bytes: u64) -> Result<()> {
             self.command(&command)?.request.output_limit = Some(bytes);
-            Ok(())
-        }
-
-        fn spawn(&mut self, command: Resource<Command>) -> Result<Result<Resource<Process>, wit::Error>> {
-            Ok(enter(|| self.spawn(&command))?.map_err(Into::into))
-        }
-
-        fn drop(&mut self, command: Resource<Command>) -> Result<()> {
-            enter(|| self.table.delete(command))?;
             Ok(())
         }
     };

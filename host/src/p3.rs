@@ -8,17 +8,20 @@
 //! # Concurrency
 //!
 //! What waits is an `async func`: any number of such calls of a guest are under way at once, and the store goes on. All else
-//! answers at once, so that a guest may call it from anywhere, a plain `main` included.
+//! answers at once, so that a guest may call it from anywhere, a plain `main` included. That goes for dropping a process, too: it
+//! is killed then, and counts among the live ones until it is gone, a moment later. In 0.2 the drop waits for that.
 //!
 //! # Data
 //!
 //! A guest reads a process's output by a `stream<u8>` whose reads are read(2) of the pipe into the guest's own memory, and
 //! writes to its input by one whose writes are write(2) out of it. There is no buffer, no task and no channel between, so a
-//! process that writes faster than the guest reads is stopped by its pipe. A stream of one process that is given to another is
-//! recognised: the other process gets the pipe, and no byte passes the host.
+//! process that writes faster than the guest reads is stopped by its pipe. A stream of one process that is given to another as
+//! its standard input is recognised: the other process gets the pipe, and no byte passes the host.
 //!
-//! The streams of files that `wasmtime-wasi` makes cannot be recognised from outside; given to a process they are read for it.
-//! A file is passed on by its descriptor, as `file-stream` has it.
+//! Any other stream that is given to a process as its standard input is read for it, from its start to its end. If that stream
+//! is the host's own, WASI's standard input or a file's, the store carries the bytes from the one to the other, 64 KiB at a
+//! time at most; so it does for the output of a running process that a guest feeds to another. `wasmtime-wasi` does not say
+//! which file is behind a stream; a file is passed on by its descriptor, as `file-stream` has it.
 //!
 //! # Cancellation
 //!
@@ -31,7 +34,7 @@
 //! | a write | nothing more is put into it; the guest is told how much was |
 //! | `command.spawn` | is no async function: either there is a process, which the guest holds, or there is none |
 //!
-//! A guest that ends, in whatever way, with calls under way ends its processes with it.
+//! The processes of a guest that ends, in whatever way and with whatever under way, end once its store is dropped.
 
 pub mod bindings;
 mod host;

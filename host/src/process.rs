@@ -147,6 +147,15 @@ impl Process {
         self.take(|pipes| pipes.stderr.take())
     }
 
+    /// The writing end of the pipe to standard input, if it is piped and was not taken, for the host itself to write to. The end
+    /// of the process empties the slot.
+    #[cfg(feature = "p3")]
+    pub(crate) fn feed(&self) -> Option<PipeSlot<PipeWriter>> {
+        let pipe = PipeSlot::new(self.take_stdin()?);
+        self.live.feed(&pipe);
+        Some(pipe)
+    }
+
     fn take<T>(&self, end: impl FnOnce(&mut Pipes) -> Option<T>) -> Option<T> {
         match &mut *self.stdio() {
             Stdio::Untouched(pipes) => end(pipes),

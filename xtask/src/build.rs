@@ -12,7 +12,7 @@ use cargo_metadata::Message;
 pub const TARGET: &str = "wasm32-wasip2";
 
 /// The packages of `examples/` that are guests. Each is one program of the same name.
-pub const GUESTS: [&str; 3] = ["hello", "hello-async", "repo-report"];
+pub const GUESTS: [&str; 4] = ["build-all", "hello", "hello-async", "repo-report"];
 
 /// Builds a guest that is a package of its own and answers where its component is.
 ///

@@ -3,19 +3,23 @@
 //! | module | owns |
 //! |---|---|
 //! | [`build`] | calling cargo, and adding the guests' target |
+//! | [`build_all`] | the example `build-all`, from source to linked program |
 //! | [`demo`] | the example `repo-report`, from source to report |
 //! | [`deny`] | licenses, sources and duplicates of the dependencies, by `deny.toml` |
 //! | [`flavours`] | the agreement of the two flavours of the interface |
 //! | [`readme`] | what the README says: its blocks, and running its commands |
+//! | [`run`] | running an example's guest with the command `childproof` |
 //! | [`wit`] | the vendored WIT of WASI |
 
 #![forbid(unsafe_code)]
 
 pub mod build;
+pub mod build_all;
 pub mod demo;
 pub mod deny;
 pub mod flavours;
 pub mod readme;
+pub mod run;
 pub mod wit;
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,6 +22,14 @@ enum Chore {
     Demo {
         /// The checkout to report on; this project's own by default
         path: Option<PathBuf>,
+    },
+    /// Build the example build-all and all that it needs, and have it compile a C project
+    BuildAll {
+        /// The directory of the project; by default a sample that it writes to target/build-all
+        path: Option<PathBuf>,
+        /// Options of the guest: --jobs N, --break FILE
+        #[arg(last = true)]
+        options: Vec<OsString>,
     },
     /// Build the guests of the examples for wasm32-wasip2 and print where they are
     Guests,
@@ -43,6 +52,7 @@ enum Chore {
 fn main() -> Result<ExitCode> {
     match Arguments::parse().chore {
         Chore::Demo { path } => return xtask::demo::run(path.as_deref()),
+        Chore::BuildAll { path, options } => return xtask::build_all::run(path.as_deref(), &options),
         Chore::Guests => {
             for guest in xtask::build::GUESTS {
                 println!("{}", xtask::build::guest(guest)?.display());

@@ -1,13 +1,16 @@
 //! A process that was started.
 
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
+
+use futures_util::future::select;
 
 use super::bindings::childproof::process::types as wit;
 use super::communicate::Pump;
 use super::stream::{ChildStderr, ChildStdin, ChildStdout, Incoming, Outgoing};
-use crate::child::Output;
+use crate::child::{Output, immediate_methods};
 use crate::clock::nanoseconds;
 use crate::communicate::{Bounds, CommunicateOptions, Communicated, check_input};
 use crate::error::checked;
@@ -42,11 +45,7 @@ impl Child {
         }
     }
 
-    /// A number for logs, unique among the processes of this guest. It is not the operating system's identifier, and no
-    /// function takes it.
-    pub fn id(&self) -> u64 {
-        self.process.id()
-    }
+    immediate_methods!();
 
     /// Closes standard input and waits until the process has ended. It does not read its pipes, and does not wait for
     /// their ends. Answers the same each time.
@@ -57,19 +56,15 @@ impl Child {
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it has closed standard input and done nothing else.
+    /// Dropped, it has closed standard input, unless that is still being written to, and done nothing else.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.close_stdin();
+        if let Some(stdin) = self.stdin.as_mut().filter(|stdin| stdin.0.is_flushing()) {
+            // A process that has ended reads no more.
+            select(pin!(stdin.0.flush()), pin!(self.process.wait())).await;
+        }
+        self.stdin = None;
+        self.give_up_input();
         Ok(checked(self.process.wait().await)?.into())
-    }
-
-    /// How the process ended, or none while it has not. A stopped process has not ended.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::StatusLost`](crate::Error::StatusLost) or [`Error::Other`](crate::Error::Other).
-    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
-        Ok(checked(self.process.try_wait())?.map(ExitStatus::from))
     }
 
     /// Closes standard input, reads both outputs to their ends and waits.
@@ -85,7 +80,7 @@ impl Child {
     ///
     /// Dropped, it drops the child, which kills it.
     pub async fn wait_with_output(mut self) -> io::Result<Output> {
-        self.close_stdin();
+        self.give_up_input();
         let done = self.exchange(Vec::new(), &Bounds::NONE).await?;
         // An `Output` has no word for this. Where the limit ended the process, its status has.
         if !done.complete && done.status.limit() != Some(Limit::Output) {
@@ -155,34 +150,11 @@ impl Child {
         pump.run(&self.process, bounds).await
     }
 
-    /// Closes the pipe to standard input, and gives up the input that a timed-out `communicate` has left.
-    fn close_stdin(&mut self) {
-        self.stdin = None;
+    /// Gives up the input that a timed-out `communicate` has left, which closes standard input.
+    fn give_up_input(&mut self) {
         if let Some(pump) = &mut self.pump {
             pump.close_stdin();
         }
-    }
-
-    /// Sends a signal.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoSuchProcess`](crate::Error::NoSuchProcess) if the process has ended,
-    /// [`Error::Refused`](crate::Error::Refused) if the policy does not allow the signal,
-    /// [`Error::Unsupported`](crate::Error::Unsupported) if the platform does not have it, or
-    /// [`Error::Other`](crate::Error::Other).
-    pub fn send_signal(&mut self, signal: Signal) -> io::Result<()> {
-        checked(self.process.send_signal(signal))
-    }
-
-    /// Asks the process to end. Succeeds if it has ended.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`](crate::Error::Refused) if the policy does not allow the signal, or
-    /// [`Error::Other`](crate::Error::Other).
-    pub fn terminate(&mut self) -> io::Result<()> {
-        checked(self.process.terminate())
     }
 
     /// Kills the process and its tree: what tokio calls `start_kill`. Succeeds if it has ended. No policy forbids it.
@@ -219,10 +191,5 @@ impl Child {
     /// Dropped, it has asked the process to end, and nobody kills it later. A further call begins a new grace period.
     pub async fn stop(&mut self, grace: Duration) -> io::Result<Stopped> {
         Ok(checked(self.process.stop(nanoseconds(grace)).await)?.into())
-    }
-
-    /// What the process used; none before its end was observed, and where the system did not say.
-    pub fn usage(&self) -> Option<Usage> {
-        self.process.usage().map(Usage::from)
     }
 }

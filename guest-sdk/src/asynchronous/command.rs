@@ -11,7 +11,7 @@ use super::bindings::childproof::process::types as wit;
 use super::bindings::wasi::filesystem::preopens;
 use super::child::Child;
 use super::hosted::HostedChild;
-use super::stdio::{self, Given, Source, Stdio};
+use super::stdio::{self, Given, Sink, Source, Stdio};
 use crate::child::Output;
 use crate::choice::{Choice, Defaults, Plain, Streams, settle};
 use crate::error::{Error, checked};
@@ -126,12 +126,13 @@ impl Command {
         if let Some(Choice::Reader(Some(Source::Unusable(why)))) = stdin {
             return Err(Error::invalid("stdin", *why).into());
         }
-        let stdout_reader = reader("stdout", stdout)?;
-        let stderr_reader = reader("stderr", stderr)?;
+        let stdout_to = reader("stdout", stdout)?;
+        let stderr_to = reader("stderr", stderr)?;
         let stdin_is_piped = match stdin {
             None => defaults.stdin == Plain::Piped,
             Some(choice) => matches!(choice, Choice::Piped),
         };
+        // A stream that the host's command has from an earlier spawn is none here, and stays what it is there.
         let stdin = settle!(stdin, defaults.stdin, StdinSource, read_offset, Reader(stream) not Writer => {
             stream.take().map(|source| match source {
                 Source::Stream(stream) => wit::StdinSource::Stream(stream),
@@ -139,20 +140,16 @@ impl Command {
             })
         });
         let stdout = settle!(stdout, defaults.outputs, StdoutTarget, write_offset, Writer(stream) not Reader => {
-                   if let Some(sink) = stream.take() {
-        sink.pass_on();
-        }
-                   stdout_reader.as_deref().map(wit::StdoutTarget::StdinOf)
-               });
+            pass_on(stream);
+            stdout_to.as_deref().map(wit::StdoutTarget::StdinOf)
+        });
         let stderr = if *stderr_to_stdout {
             Some(wit::StderrTarget::Stdout)
         } else {
             settle!(stderr, defaults.outputs, StderrTarget, write_offset, Writer(stream) not Reader => {
-                           if let Some(sink) = stream.take() {
-            sink.pass_on();
-            }
-                           stderr_reader.as_deref().map(wit::StderrTarget::StdinOf)
-                       })
+                pass_on(stream);
+                stderr_to.as_deref().map(wit::StderrTarget::StdinOf)
+            })
         };
 
         crate::assert_in_component();
@@ -185,10 +182,16 @@ fn reader(field: &str, output: &Option<stdio::Choice>) -> Result<Option<Rc<wit::
     }
 }
 
+/// The stream is the host's from here on.
+fn pass_on(stream: &mut Option<Sink>) {
+    if let Some(sink) = stream.take() {
+        sink.pass_on();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::asynchronous::stdio::Sink;
 
     /// What `spawn` says of a request that it refuses before the host is asked, which does not exist here.
     fn refused(command: &mut Command) -> Option<Error> {

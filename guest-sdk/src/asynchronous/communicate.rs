@@ -1,13 +1,14 @@
 //! The loop that feeds a process and drains it at the same time.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
 use std::mem;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{Either, FutureExt, select, try_join3};
-use wit_bindgen::yield_async;
 
 use super::bindings::childproof::process::types as wit;
 use super::bindings::wasi::clocks::monotonic_clock;
@@ -16,10 +17,6 @@ use crate::clock::nanoseconds;
 use crate::communicate::{Bounds, Communicated, hand_out};
 use crate::error::{Error, checked};
 use crate::status::{ExitStatus, Limit};
-
-/// How many reads that need no wait are made before timers and other tasks have their turn. It is more than it takes to empty
-/// the largest pipe.
-const ROUNDS: u32 = 64;
 
 /// The streams of a process that is being communicated with, and what a call that ended early leaves for the next.
 #[derive(Debug)]
@@ -35,6 +32,8 @@ pub(super) struct Pump {
 #[derive(Debug)]
 struct Source {
     stream: Option<Incoming>,
+    /// Whether the stream is at its end, and only how it ended is not known yet.
+    at_end: bool,
     buffer: Vec<u8>,
     /// Whether it failed before its end.
     is_cut: bool,
@@ -44,16 +43,28 @@ impl Source {
     fn new(stream: Incoming) -> Self {
         Source {
             stream: Some(stream),
+            at_end: false,
             buffer: Vec::new(),
             is_cut: false,
         }
     }
+
+    /// Asks how the stream ended, if it has.
+    async fn finish(&mut self) {
+        if let Some(stream) = self.stream.as_mut().filter(|_| self.at_end) {
+            // What was read before it failed is not lost for that.
+            self.is_cut = stream.ended().await.is_err();
+            self.stream = None;
+        }
+    }
 }
 
-/// How much both outputs hold, and how much they may.
+/// What both outputs have come to.
 struct Held {
     bytes: Cell<usize>,
     limit: usize,
+    /// How many are not at their ends.
+    open: Cell<usize>,
 }
 
 /// Why the pump stopped before its streams were at their ends.
@@ -75,6 +86,12 @@ impl Held {
         } else {
             Ok(())
         }
+    }
+
+    /// How many bytes to ask for: one past the limit tells a process that wrote just as much from one that writes more.
+    fn wanted(&self) -> usize {
+        let room = self.limit.saturating_sub(self.bytes.get());
+        READ_LEN.min(room.saturating_add(1))
     }
 }
 
@@ -116,7 +133,11 @@ impl Pump {
         let limit = bounds
             .output_limit
             .map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-        match self.exchange(process, bounds.drain, limit).await {
+        let exchanged = self.exchange(process, bounds.drain, limit).await;
+        for source in [&mut self.stdout, &mut self.stderr].into_iter().flatten() {
+            source.finish().await;
+        }
+        match exchanged {
             Ok(()) => {}
             Err(Stop::Failed(error)) => return Err(error),
             Err(Stop::Full) => {
@@ -138,31 +159,38 @@ impl Pump {
 
     /// Moves bytes until the streams are at their ends, or the process has ended and the time to drain them is over.
     async fn exchange(&mut self, process: &wit::Process, drain: Option<Duration>, limit: usize) -> Result<(), Stop> {
+        let held = Held {
+            bytes: Cell::new(self.sources().map(|source| source.buffer.len()).sum()),
+            limit,
+            open: Cell::new(
+                self.sources()
+                    .filter(|source| source.stream.is_some() && !source.at_end)
+                    .count(),
+            ),
+        };
         let Some(drain) = drain else {
-            return self.pump(limit).await;
+            return self.pump(&held).await;
         };
         let drained = pin!(async {
             // How it ended, and whether that is known, is said later.
             let _ = process.wait().await;
-            monotonic_clock::wait_for(nanoseconds(drain)).await;
+            // This is polled whenever the pump is.
+            let ended = pin!(poll_fn(|_| match held.open.get() {
+                0 => Poll::Ready(()),
+                _ => Poll::Pending,
+            }));
+            select(pin!(monotonic_clock::wait_for(nanoseconds(drain))), ended).await;
         });
-        if let Either::Left((pumped, _)) = select(pin!(self.pump(limit)), drained).await {
+        if let Either::Left((pumped, _)) = select(pin!(self.pump(&held)), drained).await {
             return pumped;
         }
         // What is in the pipes now is read without a wait.
-        match pin!(self.pump(limit)).now_or_never() {
-            Some(pumped) => pumped,
-            None => Ok(()),
-        }
+        pin!(self.pump(&held)).now_or_never().unwrap_or(Ok(()))
     }
 
-    async fn pump(&mut self, limit: usize) -> Result<(), Stop> {
-        let held = Held {
-            bytes: Cell::new(self.sources().map(|source| source.buffer.len()).sum()),
-            limit,
-        };
+    async fn pump(&mut self, held: &Held) -> Result<(), Stop> {
         let send = send(&mut self.stdin, &mut self.unsent);
-        try_join3(send, receive(&mut self.stdout, &held), receive(&mut self.stderr, &held)).await?;
+        try_join3(send, receive(&mut self.stdout, held), receive(&mut self.stderr, held)).await?;
         Ok(())
     }
 
@@ -175,11 +203,9 @@ impl Pump {
     }
 }
 
-/// Writes the input, and closes the pipe after the last of it.
+/// Writes the input behind what was written before, and closes the pipe after the last of it.
 async fn send(stdin: &mut Option<Outgoing>, unsent: &mut Vec<u8>) -> Result<(), Stop> {
-    if let Some(pipe) = stdin
-        && !unsent.is_empty()
-    {
+    if let Some(pipe) = stdin {
         match pipe.write_vec(unsent).await {
             // A process that stopped reading has got all it wants.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(Stop::Failed(error)),
@@ -194,22 +220,20 @@ async fn send(stdin: &mut Option<Outgoing>, unsent: &mut Vec<u8>) -> Result<(), 
 async fn receive(source: &mut Option<Source>, held: &Held) -> Result<(), Stop> {
     held.check()?;
     let Some(source) = source else { return Ok(()) };
-    let mut round = 0_u32;
-    while let Some(stream) = &mut source.stream {
+    while let Some(stream) = source.stream.as_mut().filter(|_| !source.at_end) {
+        let (buffer, wanted) = (&mut source.buffer, held.wanted());
         // Doubling keeps the copying of what is held in proportion.
-        source.buffer.reserve(READ_LEN);
-        match stream.read_buf(&mut source.buffer).await {
-            Ok(0) => source.stream = None,
-            Ok(read) => held.add(read)?,
-            // What was read before it failed is not lost for that.
-            Err(_) => {
-                source.is_cut = true;
-                source.stream = None;
-            }
+        buffer.reserve(wanted);
+        if wanted < READ_LEN {
+            buffer.shrink_to(buffer.len() + wanted);
         }
-        round = round.wrapping_add(1);
-        if round.is_multiple_of(ROUNDS) {
-            yield_async().await;
+        match stream.read_open(buffer).await {
+            Ok(Some(read)) => held.add(read)?,
+            // What a read failed with that was begun before is what the stream ends with, too.
+            Ok(None) | Err(_) => {
+                source.at_end = true;
+                held.open.set(held.open.get().saturating_sub(1));
+            }
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use wit_bindgen::rt::async_support::StreamVtable;
 use wit_bindgen::{
-    AbiBuffer, FutureRead, FutureReader, StreamRead, StreamReader, StreamResult, StreamWrite, StreamWriter,
+    AbiBuffer, FutureRead, FutureReader, StreamRead, StreamReader, StreamResult, StreamWrite, StreamWriter, yield_async,
 };
 
 use super::bindings::childproof::process::types as wit;
@@ -28,6 +28,35 @@ const MOST: usize = 1024 * 1024;
 
 /// How many bytes of a caller's slice are copied at a time to be written.
 const WRITE_LEN: usize = 64 * 1024;
+
+/// After how many reads or writes of one stream that are done at once the other futures of the task have their turn, and the
+/// clock. A process that is always ready for more would leave them none. It is more than it takes to empty the largest pipe.
+const TURNS: u32 = 64;
+
+/// How a stream goes.
+#[derive(Default)]
+struct Course {
+    /// Whether it is at its end: nothing to read is left, or nobody reads. Such a stream is not to be touched any more, and a
+    /// read or write that is given up may have come to that.
+    over: bool,
+    /// How many reads or writes were done at once, one after the other.
+    at_once: u32,
+}
+
+impl Course {
+    /// Gives others their turn now and then.
+    async fn turn(&mut self) {
+        self.at_once = self.at_once.wrapping_add(1);
+        if self.at_once.is_multiple_of(TURNS) {
+            yield_async().await;
+        }
+    }
+
+    /// A read or write has to wait, so that all others have their turn.
+    fn waits(&mut self) {
+        self.at_once = 0;
+    }
+}
 
 /// Why a stream ended before its end.
 #[derive(Clone, Debug)]
@@ -84,37 +113,44 @@ impl Ending {
 /// A stream to read from, and how it ended.
 struct Source {
     reader: Option<StreamReader<u8>>,
-    /// Whether a read that was given up had come to the end. Such a stream can be neither read nor passed on.
-    at_end: bool,
+    course: Course,
     ending: Ending,
 }
 
 impl Source {
-    /// Reads into the room that `buf` has, which is some. 0 is the end.
-    async fn read_buf(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
-        while let Some(reader) = self.reader.as_mut().filter(|_| !self.at_end) {
-            match fill(reader, buf, &mut self.at_end).await {
+    /// Reads into the room that `buf` has, which is some. None is the end, of whatever kind.
+    async fn read_open(&mut self, buf: &mut Vec<u8>) -> Option<usize> {
+        while let Some(reader) = self.reader.as_mut().filter(|_| !self.course.over) {
+            self.course.turn().await;
+            match fill(reader, buf, &mut self.course).await {
                 StreamResult::Complete(0) => {}
-                StreamResult::Complete(read) => return Ok(read),
-                StreamResult::Dropped | StreamResult::Cancelled => self.at_end = true,
+                StreamResult::Complete(read) => return Some(read),
+                StreamResult::Dropped | StreamResult::Cancelled => self.course.over = true,
             }
         }
         self.reader = None;
-        self.ending.told().await?;
-        Ok(0)
+        None
+    }
+
+    /// The same; 0 is the end.
+    async fn read_buf(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
+        match self.read_open(buf).await {
+            Some(read) => Ok(read),
+            None => Ok(self.ending.told().await.map(|()| 0)?),
+        }
     }
 }
 
-/// A read. `buf` is back, with what was read, when this ends in whatever way, and `at_end` is set if it is dropped at the end.
-async fn fill(reader: &mut StreamReader<u8>, buf: &mut Vec<u8>, at_end: &mut bool) -> StreamResult {
+/// A read. `buf` is back, with what was read, when this ends in whatever way.
+async fn fill(reader: &mut StreamReader<u8>, buf: &mut Vec<u8>, course: &mut Course) -> StreamResult {
     let read = Some(pin!(reader.read(mem::take(buf))));
-    Filling { read, buf, at_end }.await
+    Filling { read, buf, course }.await
 }
 
 struct Filling<'a, 'r> {
     read: Option<Pin<&'a mut StreamRead<'r, u8>>>,
     buf: &'a mut Vec<u8>,
-    at_end: &'a mut bool,
+    course: &'a mut Course,
 }
 
 impl Future for Filling<'_, '_> {
@@ -124,7 +160,10 @@ impl Future for Filling<'_, '_> {
         let Some(read) = &mut self.read else {
             return Poll::Ready(StreamResult::Cancelled);
         };
-        let (result, buf) = ready!(read.as_mut().poll(cx));
+        let Poll::Ready((result, buf)) = read.as_mut().poll(cx) else {
+            self.course.waits();
+            return Poll::Pending;
+        };
         self.read = None;
         *self.buf = buf;
         Poll::Ready(result)
@@ -136,7 +175,7 @@ impl Drop for Filling<'_, '_> {
         if let Some(read) = self.read.take() {
             let (result, buf) = read.cancel();
             *self.buf = buf;
-            *self.at_end = result == StreamResult::Dropped;
+            self.course.over = result == StreamResult::Dropped;
         }
     }
 }
@@ -159,7 +198,7 @@ impl Incoming {
         Incoming {
             source: Some(Source {
                 reader: Some(reader),
-                at_end: false,
+                course: Course::default(),
                 ending: Ending::Unasked(ending),
             }),
             reading: None,
@@ -171,7 +210,7 @@ impl Incoming {
     /// The stream, to be passed on; none at its end. A read that was given up half-way keeps it.
     pub(super) fn into_stream(self) -> Result<Option<StreamReader<u8>>, &'static str> {
         match self.source {
-            Some(source) if self.buffer.len() == self.fetched => Ok(source.reader.filter(|_| !source.at_end)),
+            Some(source) if self.buffer.len() == self.fetched => Ok(source.reader.filter(|_| !source.course.over)),
             _ => Err("a read of the stream was begun and its bytes were not fetched"),
         }
     }
@@ -210,22 +249,39 @@ impl Incoming {
         len
     }
 
-    /// Reads onto the end of `buf`, as much as it has room for, or [`READ_LEN`] if it has none. 0 is the end.
-    pub(super) async fn read_buf(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
+    /// Reads onto the end of `buf`, as much as it has room for, or [`READ_LEN`] if it has none. None is the end, of whatever
+    /// kind: [`ended`](Self::ended) says which.
+    pub(super) async fn read_open(&mut self, buf: &mut Vec<u8>) -> io::Result<Option<usize>> {
         poll_fn(|cx| self.poll_begun(cx)).await?;
         let unfetched = self.unfetched();
         if !unfetched.is_empty() {
             let len = unfetched.len();
             buf.extend_from_slice(unfetched);
             self.fetched += len;
-            return Ok(len);
+            return Ok(Some(len));
         }
         if buf.capacity() == buf.len() {
             buf.reserve(READ_LEN);
         }
         match &mut self.source {
-            Some(source) => source.read_buf(buf).await,
-            None => Ok(0),
+            Some(source) => Ok(source.read_open(buf).await),
+            None => Ok(None),
+        }
+    }
+
+    /// How a stream that is at its end ended. The host is asked, which takes a moment.
+    pub(super) async fn ended(&mut self) -> io::Result<()> {
+        match &mut self.source {
+            Some(source) => Ok(source.ending.told().await?),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`read_open`](Self::read_open); 0 is the end.
+    async fn read_buf(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
+        match self.read_open(buf).await? {
+            Some(read) => Ok(read),
+            None => self.ended().await.map(|()| 0),
         }
     }
 
@@ -280,8 +336,7 @@ type Buffer = AbiBuffer<&'static StreamVtable<u8>>;
 /// A stream to write to, and how it ended.
 struct Sink {
     writer: Option<StreamWriter<u8>>,
-    /// Whether a write that was given up had learned that nobody reads. Such a stream cannot be written to.
-    closed: bool,
+    course: Course,
     ending: Ending,
 }
 
@@ -289,9 +344,10 @@ impl Sink {
     /// Writes once, and answers how much of `bytes` was written, which is taken off them.
     async fn write_some(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let mut unsent = Unsent { buffer: None, bytes };
-        if let Some(writer) = self.writer.as_mut().filter(|_| !self.closed) {
+        self.course.turn().await;
+        if let Some(writer) = self.writer.as_mut().filter(|_| !self.course.over) {
             let write = writer.write(mem::take(unsent.bytes));
-            if let StreamResult::Complete(written) = step(write, &mut unsent.buffer, &mut self.closed).await {
+            if let StreamResult::Complete(written) = step(write, &mut unsent.buffer, &mut self.course).await {
                 return Ok(written);
             }
         }
@@ -301,15 +357,17 @@ impl Sink {
     /// Writes all of `bytes`, and takes off what was written however this ends.
     async fn write_all(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         let mut unsent = Unsent { buffer: None, bytes };
-        let Some(writer) = self.writer.as_mut().filter(|_| !self.closed) else {
+        let Some(writer) = self.writer.as_mut().filter(|_| !self.course.over) else {
             return Err(self.failure().await);
         };
+        self.course.turn().await;
         let write = writer.write(mem::take(unsent.bytes));
-        let mut result = step(write, &mut unsent.buffer, &mut self.closed).await;
+        let mut result = step(write, &mut unsent.buffer, &mut self.course).await;
         while let StreamResult::Complete(_) = result {
+            self.course.turn().await;
             match unsent.buffer.take() {
                 Some(rest) if rest.remaining() > 0 => {
-                    result = step(writer.write_buf(rest), &mut unsent.buffer, &mut self.closed).await;
+                    result = step(writer.write_buf(rest), &mut unsent.buffer, &mut self.course).await;
                 }
                 sent => {
                     unsent.buffer = sent;
@@ -344,16 +402,16 @@ impl Drop for Unsent<'_> {
     }
 }
 
-/// A write. What is left is in `rest` when this ends in whatever way, and `closed` is set if it is dropped when nobody reads.
-async fn step(write: StreamWrite<'_, u8>, rest: &mut Option<Buffer>, closed: &mut bool) -> StreamResult {
+/// A write. What is left is in `rest` when this ends in whatever way.
+async fn step(write: StreamWrite<'_, u8>, rest: &mut Option<Buffer>, course: &mut Course) -> StreamResult {
     let write = Some(pin!(write));
-    Writing { write, rest, closed }.await
+    Writing { write, rest, course }.await
 }
 
 struct Writing<'a, 'w> {
     write: Option<Pin<&'a mut StreamWrite<'w, u8>>>,
     rest: &'a mut Option<Buffer>,
-    closed: &'a mut bool,
+    course: &'a mut Course,
 }
 
 impl Future for Writing<'_, '_> {
@@ -363,7 +421,10 @@ impl Future for Writing<'_, '_> {
         let Some(write) = &mut self.write else {
             return Poll::Ready(StreamResult::Cancelled);
         };
-        let (result, rest) = ready!(write.as_mut().poll(cx));
+        let Poll::Ready((result, rest)) = write.as_mut().poll(cx) else {
+            self.course.waits();
+            return Poll::Pending;
+        };
         self.write = None;
         *self.rest = Some(rest);
         Poll::Ready(result)
@@ -375,7 +436,7 @@ impl Drop for Writing<'_, '_> {
         if let Some(write) = self.write.take() {
             let (result, rest) = write.cancel();
             *self.rest = Some(rest);
-            *self.closed = result == StreamResult::Dropped;
+            self.course.over = result == StreamResult::Dropped;
         }
     }
 }
@@ -424,7 +485,7 @@ impl Outgoing {
             let ending = process.take_stdin(reader).ok_or(io::ErrorKind::BrokenPipe)?;
             self.end = End::Taken(Sink {
                 writer: Some(writer),
-                closed: false,
+                course: Course::default(),
                 ending: Ending::Unasked(ending),
             });
         }
@@ -443,6 +504,16 @@ impl Outgoing {
         self.end = End::Taken(sink);
         self.copy = copy;
         Poll::Ready(written)
+    }
+
+    /// Waits until what was begun by being polled is written.
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_begun(cx)).await
+    }
+
+    /// Whether something was begun by being polled, and is not written yet.
+    pub(super) fn is_flushing(&self) -> bool {
+        matches!(self.end, End::Flushing(_))
     }
 
     async fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -595,7 +666,9 @@ reader!(ChildStderr, "standard error");
 /// Dropping it closes the pipe, as does [`Child::wait`](super::Child::wait).
 ///
 /// It has [`futures_io::AsyncWrite`] for those who work with that. A write of that trait answers once the bytes are copied; what
-/// the pipe has no room for is written while the next write, a flush or a close waits. Dropped before, it is lost.
+/// the pipe has no room for is written while the next write, a flush or a close waits, or [`Child::wait`](super::Child::wait),
+/// [`Child::wait_with_output`](super::Child::wait_with_output) and [`Child::communicate`](super::Child::communicate) of a child
+/// that still has this. Dropped before, it is lost.
 #[derive(Debug)]
 pub struct ChildStdin(pub(crate) Outgoing);
 

@@ -47,6 +47,15 @@ macro_rules! interface {
             fn stdin(&mut self, command: Resource<Command>, source: wit::StdinSource) -> Result<()> {
                 enter(|| self.set_stdin(&command, source.into()))
             }
+
+            fn spawn(&mut self, command: Resource<Command>) -> Result<Result<Resource<Process>, wit::Error>> {
+                Ok(enter(|| self.spawn(&command))?.map_err(Into::into))
+            }
+
+            fn drop(&mut self, command: Resource<Command>) -> Result<()> {
+                enter(|| self.table.delete(command))?;
+                Ok(())
+            }
         }
 
         impl wit::HostProcess for ProcessCtxView<'_> {

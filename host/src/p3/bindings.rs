@@ -12,10 +12,11 @@ mod generated {
         },
         imports: {
             "childproof:process/types.[method]command.stdin": store | trappable,
+            "childproof:process/types.[method]command.spawn": store | trappable,
+            "childproof:process/types.[drop]command": store | trappable,
             "childproof:process/types.[method]process.take-stdin": store | trappable,
             "childproof:process/types.[method]process.take-stdout": store | trappable,
             "childproof:process/types.[method]process.take-stderr": store | trappable,
-            "childproof:process/types.[drop]process": async | trappable,
             default: trappable,
         },
         require_store_data_send: true,

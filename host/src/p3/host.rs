@@ -42,6 +42,7 @@ impl wit::HostCommand for ProcessCtxView<'_> {
 
 impl<T: 'static> wit::HostCommandWithStore<T> for Processes {
     fn stdin(mut access: Access<T, Self>, command: Resource<Command>, source: wit::StdinSource) -> Result<()> {
+        let mut data = None;
         let stdin = match source {
             wit::StdinSource::Null => Stdin::Null,
             wit::StdinSource::Piped => Stdin::Piped,
@@ -50,13 +51,40 @@ impl<T: 'static> wit::HostCommandWithStore<T> for Processes {
                 Ok(file) => Stdin::File(file),
                 Err(error) => Stdin::Unusable(error),
             },
-            wit::StdinSource::Stream(data) => match stream::reader(&mut access, data) {
+            wit::StdinSource::Stream(stream) => match stream::reader(&mut access, stream) {
                 Ok(pipe) => Stdin::Pipe(PipeSlot::new(pipe)),
-                Err(data) => Stdin::PipedTo(PipeSlot::new(stream::input_to_come(&mut access, data)?)),
+                Err(stream) => {
+                    data = Some(stream);
+                    Stdin::Piped
+                }
             },
         };
-        access.get().command(&command)?.request.stdin = stdin;
-        Ok(())
+        let mut view = access.get();
+        let command = view.command(&command)?;
+        command.request.stdin = stdin;
+        let before = std::mem::replace(&mut command.data, data);
+        stream::close(access, before)
+    }
+
+    fn spawn(mut access: Access<T, Self>, command: Resource<Command>) -> Result<Result<Resource<Process>, wit::Error>> {
+        let mut view = access.get();
+        let process = match view.spawn(&command)? {
+            Ok(process) => process,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        if let Some(data) = view.command(&command)?.data.take() {
+            view.command(&command)?.request.stdin = Stdin::Unusable(Error::used_up("stdin"));
+            match view.process(&process)?.feed() {
+                Some(pipe) => stream::feed(access, data, pipe)?,
+                None => stream::close(access, Some(data))?,
+            }
+        }
+        Ok(Ok(process))
+    }
+
+    fn drop(mut access: Access<T, Self>, command: Resource<Command>) -> Result<()> {
+        let mut command = access.get().table.delete(command)?;
+        stream::close(access, command.data.take())
     }
 }
 
@@ -81,14 +109,11 @@ impl<T: 'static + Send> wit::HostProcessWithStore<T> for Processes {
     fn take_stdin(
         mut access: Access<T, Self>,
         process: Resource<Process>,
-        mut data: StreamReader<u8>,
+        data: StreamReader<u8>,
     ) -> Result<Option<FutureReader<Ended>>> {
         match access.get().process(&process)?.take_stdin() {
             Some(pipe) => Ok(Some(stream::input(access, data, pipe)?)),
-            None => {
-                data.close(access)?;
-                Ok(None)
-            }
+            None => stream::close(access, Some(data)).map(|()| None),
         }
     }
 
@@ -142,9 +167,9 @@ impl<T: 'static + Send> wit::HostProcessWithStore<T> for Processes {
 impl wit::HostProcess for ProcessCtxView<'_> {
     crate::interface::process_methods!();
 
-    async fn drop(&mut self, process: Resource<Process>) -> Result<()> {
-        let process = self.table.delete(process)?;
-        process.close().await;
+    /// It kills the process and waits for nothing: meanwhile all else in the store would stand still.
+    fn drop(&mut self, process: Resource<Process>) -> Result<()> {
+        self.table.delete(process)?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@
 use std::any::{Any, TypeId};
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 use wasmtime::component::{
@@ -15,7 +15,7 @@ use wasmtime::component::{
 use wasmtime::{AsContextMut, Result, StoreContextMut};
 
 use super::bindings::types::StreamError;
-use crate::process::{PipeReader, PipeWriter, READ_CHUNK};
+use crate::process::{PipeReader, PipeSlot, PipeWriter, READ_CHUNK};
 
 /// How a stream ended.
 type Ended = std::result::Result<(), StreamError>;
@@ -123,33 +123,13 @@ impl<D: 'static> StreamProducer<D> for Output {
 
 /// What a process reads.
 struct Input {
-    pipe: Inlet,
+    pipe: PipeSlot<PipeWriter>,
     ending: Ending,
 }
 
-/// The writing end of a pipe, to a process that is started or is to be.
-enum Inlet {
-    Open(PipeWriter),
-    Awaited(oneshot::Receiver<PipeWriter>),
-}
-
-impl Inlet {
-    /// The pipe; none if there will not be one.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<&PipeWriter>> {
-        if let Self::Awaited(pipe) = self {
-            match ready!(Pin::new(pipe).poll(cx)) {
-                Ok(pipe) => *self = Self::Open(pipe),
-                Err(_) => return Poll::Ready(None),
-            }
-        }
-        match self {
-            Self::Open(pipe) => Poll::Ready(Some(pipe)),
-            Self::Awaited(_) => Poll::Ready(None),
-        }
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let Some(pipe) = ready!(self.poll(cx)) else {
+impl Input {
+    fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let Some(pipe) = self.pipe.get() else {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         };
         if bytes.is_empty() {
@@ -167,27 +147,23 @@ pub(super) fn input<S: AsContextMut>(
     pipe: PipeWriter,
 ) -> Result<FutureReader<Ended>> {
     let (ending, told) = Ending::new();
-    data.pipe(
-        &mut store,
-        Input {
-            pipe: Inlet::Open(pipe),
-            ending,
-        },
-    )?;
+    let pipe = PipeSlot::new(pipe);
+    data.pipe(&mut store, Input { pipe, ending })?;
     FutureReader::new(store, told)
 }
 
-/// Writes what comes out of `data` to a pipe that is to come. Nobody is told how that ends.
-pub(super) fn input_to_come<S: AsContextMut>(store: S, data: StreamReader<u8>) -> Result<oneshot::Sender<PipeWriter>> {
-    let (send, pipe) = oneshot::channel();
-    data.pipe(
-        store,
-        Input {
-            pipe: Inlet::Awaited(pipe),
-            ending: Ending(None),
-        },
-    )?;
-    Ok(send)
+/// The same as long as the pipe is in its slot. Nobody is told how that ends.
+pub(super) fn feed<S: AsContextMut>(store: S, data: StreamReader<u8>, pipe: PipeSlot<PipeWriter>) -> Result<()> {
+    let ending = Ending(None);
+    data.pipe(store, Input { pipe, ending })
+}
+
+/// Drops a stream of the guest's that is of no use.
+pub(super) fn close<S: AsContextMut>(store: S, data: Option<StreamReader<u8>>) -> Result<()> {
+    match data {
+        Some(mut data) => data.close(store),
+        None => Ok(()),
+    }
 }
 
 impl<D: 'static> StreamConsumer<D> for Input {
@@ -205,7 +181,7 @@ impl<D: 'static> StreamConsumer<D> for Input {
             return Poll::Ready(Ok(StreamResult::Cancelled));
         }
         let mut source = source.as_direct(store);
-        Poll::Ready(Ok(match self.pipe.poll_write(cx, source.remaining()) {
+        Poll::Ready(Ok(match self.poll_write(cx, source.remaining()) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(written)) => {
                 source.mark_read(written);

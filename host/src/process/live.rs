@@ -11,6 +11,8 @@ use super::meter::Meter;
 use super::pipe::LargePipe;
 use super::quota::{Held, Place};
 use super::status::{EndedBy, ExitStatus, Limit, Termination, Usage};
+#[cfg(feature = "p3")]
+use super::{PipeSlot, PipeWriter};
 use crate::audit::{Audit, AuditEvent};
 use crate::error::{Error, FOR_EVER};
 use crate::policy::Refusal;
@@ -49,6 +51,9 @@ struct State {
     place: Option<Place>,
     /// Kills the tree when its time is over, whether the process itself has ended by then or not.
     timer: Option<AbortHandle>,
+    /// The pipe that the host itself writes to, which is of no use once the process has ended.
+    #[cfg(feature = "p3")]
+    feed: Option<PipeSlot<PipeWriter>>,
 }
 
 pub(crate) struct Live {
@@ -113,6 +118,16 @@ impl Live {
             }
         });
         self.state().timer = Some(timer.abort_handle());
+    }
+
+    /// Empties the slot of a pipe to the process once that has ended, whoever waits for something to write to it.
+    #[cfg(feature = "p3")]
+    pub(crate) fn feed(&self, pipe: &PipeSlot<PipeWriter>) {
+        let mut state = self.state();
+        match state.ended {
+            None => state.feed = Some(pipe.clone()),
+            Some(_) => drop(pipe.take()),
+        }
     }
 
     /// Kills the tree because of a limit of the host.
@@ -258,6 +273,8 @@ impl Live {
                 Err(other) => return Err(Error::Other(format!("wait: {other}"))),
             };
             state.ended = Some(answer.clone());
+            #[cfg(feature = "p3")]
+            drop(state.feed.take().and_then(|pipe| pipe.take()));
             let event = AuditEvent::ended(self.id, &self.grant, answer.as_ref().ok(), state.usage.as_ref());
             (event, answer, state.place.take())
         };

@@ -208,7 +208,11 @@ impl PipeReader {
     /// [`readable`](Self::readable), to be polled.
     #[cfg(feature = "p3")]
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.pipe.poll_read_ready(cx)
+        match &self.meter {
+            // What the next read says does not come out of the pipe.
+            Some(meter) if meter.is_exceeded() => Poll::Ready(Ok(())),
+            _ => self.pipe.poll_read_ready(cx),
+        }
     }
 
     /// [`try_read`](Self::try_read), with a wake-up when there is something to read.

@@ -3,8 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use super::pipe::{PipeReader, PipeWriter};
 use crate::error::Error;
 
@@ -75,9 +73,6 @@ pub enum Stdin {
     Null,
     /// A pipe.
     Piped,
-    /// A pipe, whose writing end is sent to whoever is going to write once the process is started. It serves the first spawn
-    /// that succeeds.
-    PipedTo(PipeSlot<oneshot::Sender<PipeWriter>>),
     /// The guest's own.
     Inherit,
     /// A file.

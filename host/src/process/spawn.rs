@@ -145,7 +145,7 @@ pub(crate) fn spawn(ctx: &ProcessCtx, request: &SpawnRequest) -> Result<Process,
     let drain = limits.drain.or(defaults.drain).unwrap_or_default();
     Ok(Process::new(
         live,
-        streams.into_pipes(request),
+        streams.into_pipes(),
         decision.grant.clone(),
         ctx.kept().clone(),
         capture,

@@ -44,8 +44,7 @@ impl Prepared {
         let mut pipes = Pipes::default();
         let stdin = match &request.stdin {
             Stdin::Null => Descriptor::Shared(null.clone()),
-            Stdin::PipedTo(slot) if slot.get().is_none() => return Err(used_up("stdin")),
-            Stdin::Piped | Stdin::PipedTo(_) => {
+            Stdin::Piped => {
                 let (writer, end) =
                     pipe::to_process().map_err(|error| Error::system("make a pipe for stdin", error))?;
                 pipes.stdin = Some(writer);
@@ -79,14 +78,7 @@ impl Prepared {
     }
 
     /// The host's ends, once the child has its own. The child's are closed here.
-    pub(super) fn into_pipes(mut self, request: &SpawnRequest) -> Pipes {
-        if let Stdin::PipedTo(slot) = &request.stdin {
-            let writer = self.pipes.stdin.take();
-            // Whoever was going to write may have gone: then the pipe is closed here.
-            if let (Some(to), Some(writer)) = (slot.take().and_then(Arc::into_inner), writer) {
-                let _ = to.send(writer);
-            }
-        }
+    pub(super) fn into_pipes(self) -> Pipes {
         self.pipes
     }
 
@@ -161,12 +153,8 @@ fn passed_on<T>(
         Some(end) => Ok(Descriptor::Owned(
             descriptor(&end).map_err(|error| Error::system("pass a pipe on", error))?,
         )),
-        None => Err(used_up(field)),
+        None => Err(Error::used_up(field)),
     }
-}
-
-fn used_up(field: &str) -> Error {
-    Error::invalid(field, "the stream was used up by an earlier spawn, or closed")
 }
 
 fn input_file(stream: &FileStream) -> Result<Descriptor, Error> {
