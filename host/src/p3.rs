@@ -8,8 +8,9 @@
 //! # Concurrency
 //!
 //! What waits is an `async func`: any number of such calls of a guest are under way at once, and the store goes on. All else
-//! answers at once, so that a guest may call it from anywhere, a plain `main` included. That goes for dropping a process, too: it
-//! is killed then, and counts among the live ones until it is gone, a moment later. In 0.2 the drop waits for that.
+//! answers at once, so that a guest may call it from anywhere, a plain `main` included. That goes for dropping a process, too,
+//! which kills it: it is gone a moment later. Only when more of a guest's processes are being killed than it may have alive does
+//! a drop wait, and the store with it. In 0.2 it always does.
 //!
 //! # Data
 //!

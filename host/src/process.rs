@@ -56,7 +56,7 @@ use communicate::Communication;
 use meter::Meter;
 use quota::Held;
 
-/// How long [`Process::close`] waits for a killed process to be gone. Only one that sleeps inside the kernel, on a disk
+/// How long [`Process::close`] and its like wait for a killed process to be gone. Only one that sleeps inside the kernel, on a disk
 /// that does not answer, takes longer than a moment.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -304,8 +304,21 @@ impl Process {
     /// process that cannot be killed at once, because it sleeps inside the kernel, is left to the background.
     pub async fn close(&self) {
         if matches!(self.try_wait(), Ok(None)) && self.kill().is_ok() {
-            let _ = tokio::time::timeout(CLOSE_PATIENCE, self.wait()).await;
+            self.gone().await;
         }
+    }
+
+    /// Kills the process and its tree for a guest that gave it up. It waits until the process is gone only where more of the
+    /// guest's are being killed than may be alive, so that a guest cannot have any number of them.
+    #[cfg(feature = "p3")]
+    pub(crate) async fn give_up(&self) {
+        if self.live.give_up() {
+            self.gone().await;
+        }
+    }
+
+    async fn gone(&self) {
+        let _ = tokio::time::timeout(CLOSE_PATIENCE, self.wait()).await;
     }
 }
 

@@ -17,6 +17,7 @@ mod generated {
             "childproof:process/types.[method]process.take-stdin": store | trappable,
             "childproof:process/types.[method]process.take-stdout": store | trappable,
             "childproof:process/types.[method]process.take-stderr": store | trappable,
+            "childproof:process/types.[drop]process": async | trappable,
             default: trappable,
         },
         require_store_data_send: true,

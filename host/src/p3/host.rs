@@ -167,9 +167,10 @@ impl<T: 'static + Send> wit::HostProcessWithStore<T> for Processes {
 impl wit::HostProcess for ProcessCtxView<'_> {
     crate::interface::process_methods!();
 
-    /// It kills the process and waits for nothing: meanwhile all else in the store would stand still.
-    fn drop(&mut self, process: Resource<Process>) -> Result<()> {
-        self.table.delete(process)?;
+    /// While this waits, which is rare, all else in the store stands still.
+    async fn drop(&mut self, process: Resource<Process>) -> Result<()> {
+        let process = self.table.delete(process)?;
+        process.give_up().await;
         Ok(())
     }
 }

@@ -127,6 +127,13 @@ struct Input {
     ending: Ending,
 }
 
+/// Closes the pipe, whoever else has its slot.
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.pipe.take();
+    }
+}
+
 impl Input {
     fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let Some(pipe) = self.pipe.get() else {

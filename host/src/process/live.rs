@@ -243,9 +243,16 @@ impl Live {
         }
     }
 
+    /// The guest gives the process up: kills the tree. Whether so many of the guest's are being killed that it should wait for
+    /// the end.
+    pub(crate) fn give_up(&self) -> bool {
+        self.report(self.kill());
+        self.state().place.as_mut().is_some_and(Place::give_up)
+    }
+
     /// The guest gave the process up: kills the tree and sees to it that its end is recorded.
     pub(crate) fn abandon(self: &Arc<Self>) {
-        self.report(self.kill());
+        self.give_up();
         if matches!(self.try_wait(), Ok(None)) {
             let process = self.clone();
             self.runtime.spawn(async move { process.wait().await });

@@ -16,6 +16,8 @@ pub(crate) struct Bound {
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     live: u64,
+    /// Those that the guest gave up, and that are not gone yet.
+    dying: u64,
     held: u64,
     spawns: u64,
 }
@@ -25,13 +27,18 @@ impl Count {
         if bound.spawns.is_some_and(|most| self.spawns >= most) {
             return Err(Quota::TotalSpawns);
         }
-        if bound.live.is_some_and(|most| self.live >= most) {
+        if bound.live.is_some_and(|most| self.live >= most) || self.is_crowded(bound) {
             return Err(Quota::LiveProcesses);
         }
         if bound.held.is_some_and(|most| self.held >= most) {
             return Err(Quota::HeldProcesses);
         }
         Ok(())
+    }
+
+    /// Whether more are dying than may be alive.
+    fn is_crowded(self, bound: Bound) -> bool {
+        bound.live.is_some_and(|most| self.dying > most)
     }
 }
 
@@ -59,7 +66,9 @@ impl Quotas {
         let place = Place {
             quotas: self.clone(),
             grant: grant.to_owned(),
+            bounds: (guest, of_grant),
             started: false,
+            given_up: false,
         };
         let held = Held {
             quotas: self.clone(),
@@ -86,7 +95,10 @@ impl Counts {
 pub(crate) struct Place {
     quotas: Quotas,
     grant: String,
+    /// Those of the guest and of the grant.
+    bounds: (Bound, Bound),
     started: bool,
+    given_up: bool,
 }
 
 impl Place {
@@ -94,13 +106,29 @@ impl Place {
     pub(crate) fn started(&mut self) {
         self.started = true;
     }
+
+    /// The guest gave the process up, and it is being killed: that makes room for another at once. Whether so many are being
+    /// killed by now that whoever gives up more should wait for it.
+    pub(crate) fn give_up(&mut self) -> bool {
+        let mut counts = self.quotas.lock();
+        if !self.given_up {
+            self.given_up = true;
+            counts.each(&self.grant, |count| {
+                count.live = count.live.saturating_sub(1);
+                count.dying = count.dying.saturating_add(1);
+            });
+        }
+        let of_grant = counts.grants.get(&self.grant).copied().unwrap_or_default();
+        counts.guest.is_crowded(self.bounds.0) || of_grant.is_crowded(self.bounds.1)
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let never_started = !self.started;
+        let (never_started, given_up) = (!self.started, self.given_up);
         self.quotas.lock().each(&self.grant, |count| {
-            count.live = count.live.saturating_sub(1);
+            let among = if given_up { &mut count.dying } else { &mut count.live };
+            *among = among.saturating_sub(1);
             if never_started {
                 count.spawns = count.spawns.saturating_sub(1);
             }
@@ -158,6 +186,21 @@ mod tests {
         place.started();
         drop((place, held));
         assert_eq!(quotas.take(once, "a", FREE).unwrap_err(), Quota::TotalSpawns);
+    }
+
+    #[test]
+    fn what_was_given_up_makes_room_until_too_many_are_dying() {
+        let quotas = Quotas::default();
+        let one = Bound { live: Some(1), ..FREE };
+        let mut first = quotas.take(FREE, "a", one).unwrap();
+        assert!(!first.0.give_up());
+        assert!(!first.0.give_up(), "once is enough");
+        let mut second = quotas.take(FREE, "a", one).unwrap();
+        assert_eq!(quotas.take(FREE, "a", one).unwrap_err(), Quota::LiveProcesses);
+        assert!(second.0.give_up());
+        assert_eq!(quotas.take(FREE, "a", one).unwrap_err(), Quota::LiveProcesses);
+        drop(first);
+        quotas.take(FREE, "a", one).unwrap();
     }
 
     #[test]

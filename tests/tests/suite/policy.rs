@@ -71,14 +71,14 @@ pub(crate) fn policy_audit_tells_all(case: Case) {
         "3 ended sleep: signaled SIGKILL by wall-time",
         "4 granted interpreter-missing [] by grants.interpreter-missing.args",
         "4 failed interpreter-missing",
-        r#"5 granted sleep ["1000"] by grants.sleep.args"#,
-        "5 started sleep",
-        "5 ended sleep: signaled SIGKILL by guest",
-        r#"6 granted unsignalled ["1000"] by grants.unsignalled.args"#,
-        "6 started unsignalled",
+        r#"5 granted unsignalled ["1000"] by grants.unsignalled.args"#,
+        "5 started unsignalled",
         "refused unsignalled []: signal by grants.unsignalled.signals",
-        "6 ended unsignalled: signaled SIGKILL by guest",
+        "5 ended unsignalled: signaled SIGKILL by guest",
         "refused true []: args by system",
+        r#"6 granted sleep ["1000"] by grants.sleep.args"#,
+        "6 started sleep",
+        "6 ended sleep: signaled SIGKILL by guest",
     ];
     assert_eq!(told, expected);
 }

@@ -17,11 +17,11 @@ fn guest() {
         .status()
         .unwrap();
     cause(run("interpreter-missing").spawn());
-    drop(sleeper());
 
     let mut unsignalled = run("unsignalled").arg("1000").spawn().unwrap();
     cause(unsignalled.terminate());
     // Where it may not be asked, it is killed without being asked, and nothing is refused.
     unsignalled.stop(Duration::from_secs(60)).unwrap();
     cause(run("true").arg("x".repeat(7 << 20)).spawn());
+    drop(sleeper());
 }
