@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use childproof_host::Proposal;
 use childproof_host::audit::AuditEvent;
-use childproof_host::policy::Limits;
+use childproof_host::policy::{Limits, Tier};
 use childproof_tests::{Case, End, isolated};
 
 crate::succeed! {
+    async_a_busy_stream_starves_nobody
     async_a_cancelled_communicate_goes_on
     async_a_cancelled_read_loses_nothing
     async_a_cancelled_stop_kills_nobody_later
@@ -16,7 +17,22 @@ crate::succeed! {
     async_a_cancelled_write_says_how_much
     async_drops_in_every_order
     async_many_waiters_all_get_the_status
+    async_what_is_begun_by_polls_is_written
     async_zero_length_reads_and_writes
+}
+
+pub(crate) fn async_a_drain_of_no_time_sees_the_ends(case: Case) {
+    // In a confinement, what starts a process may hold its pipes a moment longer than the process itself.
+    case.tier(Tier::None).succeeds();
+}
+
+pub(crate) fn async_what_is_dropped_makes_room_at_once(case: Case) {
+    case.limits(Limits {
+        live: Some(4),
+        held: Some(20),
+        ..Limits::default()
+    })
+    .succeeds();
 }
 
 pub(crate) fn async_a_plain_main_may_spawn_and_kill(case: Case) {
