@@ -59,6 +59,11 @@ const ONE_FLAVOUR: &[(&str, &str, &str)] = &[
         "no write of WASI 0.2 is cancelled",
     ),
     (
+        "async_a_crowd_of_calls_is_bounded",
+        "p3",
+        "what WASI 0.2 has of it is limits_of_held_bytes",
+    ),
+    (
         "async_a_plain_main_may_spawn_and_kill",
         "p3",
         "WASI 0.2 has no functions that may not wait",

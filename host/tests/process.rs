@@ -645,3 +645,21 @@ async fn what_others_hold_is_no_matter_to_a_call_that_waits_or_sends() {
     assert!(sent.unwrap().stdout.unwrap() == input);
     assert_eq!(waited.unwrap().status.termination, Termination::Exited(3));
 }
+
+#[tokio::test]
+async fn calls_that_wait_hold_nothing() {
+    let ctx = builder(&policy()).build();
+    let waiting: Vec<_> = (0..40).map(|_| gated(&ctx, ":")).collect();
+    let mut calls: Vec<_> = waiting
+        .iter()
+        .map(|(process, _gate)| Box::pin(process.communicate(None, CommunicateOptions::default())))
+        .collect();
+    for call in &mut calls {
+        tokio::select! {
+            biased;
+            answer = call => panic!("it has not ended: {answer:?}"),
+            () = async {} => {}
+        }
+    }
+    nothing_is_held(&ctx).await;
+}
