@@ -64,6 +64,11 @@ const ONE_FLAVOUR: &[(&str, &str, &str)] = &[
         "no write of WASI 0.2 is cancelled",
     ),
     (
+        "async_a_crowd_of_calls_is_bounded",
+        "p3",
+        "what WASI 0.2 has of it is limits_of_held_bytes",
+    ),
+    (
         "async_a_drain_of_no_time_sees_the_ends",
         "p3",
         "the loop is that of the 0.3 flavour; row19 is about the other",

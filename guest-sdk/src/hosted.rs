@@ -34,8 +34,8 @@ impl HostedChild {
     /// after which a further call, with no input, goes on where this one was;
     /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for an input that is given to such a call, or to a
     /// process whose standard input is not piped; [`Error::QuotaExceeded`](crate::Error::QuotaExceeded) when unfinished
-    /// calls for other processes left too much behind in the host; [`Error::StatusLost`](crate::Error::StatusLost); or
-    /// [`Error::Other`](crate::Error::Other).
+    /// calls for other processes have the host hold too much, before anything is done;
+    /// [`Error::StatusLost`](crate::Error::StatusLost); or [`Error::Other`](crate::Error::Other).
     pub fn communicate(&mut self, input: Option<&[u8]>, options: &CommunicateOptions) -> io::Result<Communicated> {
         Ok(checked(self.process.communicate(input, options.into()))?.into())
     }

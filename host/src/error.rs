@@ -29,13 +29,13 @@ impl std::fmt::Display for Problem {
 /// A bound of the policy on how many processes a guest may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quota {
-    /// Processes alive at the same time.
+    /// Processes alive at the same time. One that was dropped counts until it is gone.
     LiveProcesses,
     /// Processes started over the life of the guest.
     TotalSpawns,
     /// Processes that the guest holds, ended or not.
     HeldProcesses,
-    /// Bytes kept for calls of `communicate` that are to go on.
+    /// Bytes held for calls of `communicate`: those under way, and those that failed and can be gone on with.
     HeldBytes,
 }
 
@@ -69,7 +69,7 @@ pub enum Error {
         Quota::LiveProcesses => "too many processes of this guest are alive",
         Quota::TotalSpawns => "this guest has started all the processes it may",
         Quota::HeldProcesses => "this guest holds too many processes that ended, or streams of them",
-        Quota::HeldBytes => "too much is kept for this guest's calls of communicate that did not come to an end",
+        Quota::HeldBytes => "too much is held for this guest's other calls of communicate",
     })]
     QuotaExceeded(Quota),
     /// The program vanished after the policy was loaded.

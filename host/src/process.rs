@@ -289,9 +289,21 @@ impl Process {
     /// # Errors
     ///
     /// [`Error::TimedOut`] and [`Error::OutputLimitReached`], after which a further call with no input goes on where this
-    /// one was; [`Error::InvalidArgument`] for input that nobody can read, or that is given to such a further call;
-    /// [`Error::QuotaExceeded`], before anything is done, when such calls for other processes of the guest left more than
-    /// 64 MiB behind; [`Error::StatusLost`] and [`Error::Other`].
+    /// one was; [`Error::InvalidArgument`] for input that nobody can read, or that is given to such a further call, and,
+    /// naming `input`, while another call for this process is under way; [`Error::QuotaExceeded`] with
+    /// [`Quota::HeldBytes`](crate::Quota::HeldBytes); [`Error::StatusLost`] and [`Error::Other`].
+    ///
+    /// That quota is exceeded where the calls for other processes of the guest, those under way and those that can be gone
+    /// on with, hold more than 64 MiB: before anything is done, or once there is more to read. A call that only waits, for
+    /// its process to write or to end, does not fail of it. Nothing is lost, and a further call goes on: at least that for
+    /// the process whose bytes came last is never refused. If it is not known whether the input was taken, that call can
+    /// give it again: where it was, it fails with [`Error::InvalidArgument`] and changes nothing.
+    ///
+    /// # Memory
+    ///
+    /// The host holds the input, and the output that no call has returned. Output takes the place of input that was sent, as
+    /// far as there is some. All calls for processes of one guest together hold at most 64 MiB and what the largest of them
+    /// does, whose input its caller bounds and whose output the policy's `capture`.
     ///
     /// # Cancel safety
     ///

@@ -6,9 +6,11 @@ use std::time::Duration;
 use childproof_host::audit::AuditEvent;
 use childproof_host::policy::{Arguments, Confine, Grant, Limits, LoadOptions, Policy, Tier};
 use childproof_host::process::{
-    CommunicateOptions, EndedBy, Limit, Signal, SpawnRequest, Stderr, Stdin, Stdout, StoppedBy, Termination,
+    CommunicateOptions, EndedBy, Limit, PipeWriter, Process, Signal, SpawnRequest, Stderr, Stdin, Stdout, StoppedBy,
+    Termination,
 };
 use childproof_host::{Captured, Error, Preopen, ProcessCtx, ProcessCtxBuilder, Quota};
+use tokio::task::JoinSet;
 
 fn policy() -> Policy {
     Policy::new()
@@ -496,4 +498,168 @@ async fn what_a_call_that_timed_out_has_read_does_not_exceed_the_limit_of_the_ne
     let rest = process.communicate(None, CommunicateOptions::default()).await.unwrap();
     assert_eq!(rest.stdout.as_deref(), Some(&b""[..]));
     assert_eq!(rest.stderr.as_deref(), Some(&b"bc"[..]));
+}
+
+/// The bound on what calls of `communicate` hold, as the documentation has it.
+const HELD: usize = 64 << 20;
+
+const FULL: Error = Error::QuotaExceeded(Quota::HeldBytes);
+
+/// A process that runs the script and then lives until what comes with it is dropped.
+fn gated(ctx: &ProcessCtx, script: &str) -> (Arc<Process>, PipeWriter) {
+    let process = ctx.spawn(&sh(&format!("{script}; read line; exit 3"))).unwrap();
+    let gate = process.take_stdin().unwrap();
+    (Arc::new(process), gate)
+}
+
+/// No conversation is kept: all the room there is can be had, and no byte more.
+async fn nothing_is_held(ctx: &ProcessCtx) {
+    let at_once = CommunicateOptions {
+        timeout: Some(Duration::ZERO),
+        ..CommunicateOptions::default()
+    };
+    // It reads nothing, so what is given to it is kept.
+    let sleep = || ctx.spawn(&sh("exec sleep 1000")).unwrap();
+    let (second, third) = (sleep(), sleep());
+    let process = sleep();
+    assert_eq!(
+        process.communicate(Some(vec![0; HELD]), at_once).await,
+        Err(Error::TimedOut)
+    );
+    assert_eq!(second.communicate(None, at_once).await, Err(Error::TimedOut));
+    drop(process);
+    let process = sleep();
+    assert_eq!(
+        process.communicate(Some(vec![0; HELD + 1]), at_once).await,
+        Err(Error::TimedOut)
+    );
+    assert_eq!(third.communicate(None, at_once).await, Err(FULL));
+}
+
+async fn calls_under_way_hold_a_bounded_number_of_bytes() {
+    const WRITERS: usize = 8;
+    const SCRIPT: &str = "seq 3000000";
+    let all = std::process::Command::new("sh")
+        .args(["-c", SCRIPT])
+        .output()
+        .unwrap()
+        .stdout;
+    // So many of them can hold all that they write.
+    let unbounded = (HELD + all.len()) / all.len();
+    let all = Some(all);
+    let ctx = builder(&policy()).build();
+    let (quiet, quiet_gate) = gated(&ctx, ":");
+    let silent = tokio::spawn({
+        let quiet = quiet.clone();
+        async move { quiet.communicate(None, CommunicateOptions::default()).await }
+    });
+    let mut calls = JoinSet::new();
+    let mut gates = Vec::new();
+    let mut writers = Vec::new();
+    for writer in 0..WRITERS {
+        let (process, gate) = gated(&ctx, SCRIPT);
+        gates.push(gate);
+        writers.push(process.clone());
+        // They come to no end of their own. Were none refused, this says so.
+        let long = CommunicateOptions {
+            timeout: Some(Duration::from_secs(60)),
+            ..CommunicateOptions::default()
+        };
+        calls.spawn(async move { (writer, process.communicate(None, long).await) });
+    }
+    // While they live, no call but one that fails comes to an end.
+    let mut refused = Vec::new();
+    while refused.len() < WRITERS - unbounded {
+        let (writer, answer) = calls.join_next().await.unwrap().unwrap();
+        assert_eq!(answer.map(|_| ()), Err(FULL));
+        refused.push(writer);
+    }
+    // Where others hold too much, an end of a stream is none of their business.
+    drop(quiet_gate);
+    let output = silent.await.unwrap().unwrap();
+    assert_eq!(output.status.termination, Termination::Exited(3));
+    assert_eq!(output.stdout.as_deref(), Some(&b""[..]));
+
+    gates.clear();
+    while let Some(call) = calls.join_next().await {
+        match call.unwrap() {
+            (_, Ok(output)) => assert!(output.stdout == all, "not what it wrote"),
+            (writer, Err(error)) => {
+                assert_eq!(error, FULL);
+                refused.push(writer);
+            }
+        }
+    }
+    // One after the other goes on, and one of them always may.
+    while !refused.is_empty() {
+        let before = refused.len();
+        for writer in std::mem::take(&mut refused) {
+            match writers[writer].communicate(None, CommunicateOptions::default()).await {
+                Ok(output) => assert!(output.stdout == all, "not what it wrote"),
+                Err(error) => {
+                    assert_eq!(error, FULL);
+                    refused.push(writer);
+                }
+            }
+        }
+        assert!(refused.len() < before, "none of {refused:?} may go on");
+    }
+    nothing_is_held(&ctx).await;
+}
+
+#[tokio::test]
+async fn calls_under_way_in_one_thread_hold_a_bounded_number_of_bytes() {
+    calls_under_way_hold_a_bounded_number_of_bytes().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_under_way_in_many_threads_hold_a_bounded_number_of_bytes() {
+    calls_under_way_hold_a_bounded_number_of_bytes().await;
+}
+
+#[tokio::test]
+async fn what_others_hold_is_no_matter_to_a_call_that_waits_or_sends() {
+    let ctx = builder(&policy()).build();
+    let at_once = CommunicateOptions {
+        timeout: Some(Duration::ZERO),
+        ..CommunicateOptions::default()
+    };
+    let cat = ctx.spawn(&piped("cat", &[])).unwrap();
+    let input: Vec<u8> = (0..8 << 20).map(|byte: u32| (byte >> 8) as u8).collect();
+    let (waits, gate) = gated(&ctx, ":");
+    let hog = ctx.spawn(&sh("exec sleep 1000")).unwrap();
+    let (refused, _gate) = gated(&ctx, ":");
+    let (sent, waited, ()) = tokio::join!(
+        biased;
+        // What it answers comes to lie where its input was.
+        cat.communicate(Some(input.clone()), CommunicateOptions::default()),
+        waits.communicate(None, CommunicateOptions::default()),
+        // Both have begun, while there was room.
+        async {
+            let much = Some(vec![0; HELD + 1]);
+            assert_eq!(hog.communicate(much, at_once).await, Err(Error::TimedOut));
+            assert_eq!(refused.communicate(None, at_once).await, Err(FULL));
+            drop(gate);
+        }
+    );
+    assert!(sent.unwrap().stdout.unwrap() == input);
+    assert_eq!(waited.unwrap().status.termination, Termination::Exited(3));
+}
+
+#[tokio::test]
+async fn calls_that_wait_hold_nothing() {
+    let ctx = builder(&policy()).build();
+    let waiting: Vec<_> = (0..40).map(|_| gated(&ctx, ":")).collect();
+    let mut calls: Vec<_> = waiting
+        .iter()
+        .map(|(process, _gate)| Box::pin(process.communicate(None, CommunicateOptions::default())))
+        .collect();
+    for call in &mut calls {
+        tokio::select! {
+            biased;
+            answer = call => panic!("it has not ended: {answer:?}"),
+            () = async {} => {}
+        }
+    }
+    nothing_is_held(&ctx).await;
 }

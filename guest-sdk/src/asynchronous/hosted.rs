@@ -46,8 +46,12 @@ impl HostedChild {
     ///
     /// [`Error::TimedOut`] or [`Error::OutputLimitReached`], after which a further call, with no input, goes on where this
     /// one was; [`Error::InvalidArgument`] for an input that is given to such a call, or to a process whose standard input
-    /// is not piped; [`Error::QuotaExceeded`] when unfinished calls for other processes left too much behind in the host;
-    /// [`Error::StatusLost`]; or [`Error::Other`].
+    /// is not piped; [`Error::QuotaExceeded`] when the calls for other processes, under way or unfinished, have the host hold
+    /// too much; [`Error::StatusLost`]; or [`Error::Other`].
+    ///
+    /// That quota may be exceeded before anything is done or once there is more to read. Nothing is lost, and a further call
+    /// goes on. If it is not known whether the input was taken, that call can give it again: where it was, it fails with
+    /// [`Error::InvalidArgument`] and changes nothing.
     ///
     /// # Cancel safety
     ///

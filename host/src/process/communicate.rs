@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::kept::Share;
-use super::pipe::{PipeReader, PipeWriter, READ_CHUNK};
+use super::pipe::{LARGEST_PIPE, PipeReader, PipeWriter, READ_CHUNK};
 use super::status::ExitStatus;
 use super::{Pipes, Process, Stdio};
 use crate::error::{Captured, Error, FOR_EVER, Quota};
@@ -68,17 +68,20 @@ impl Input {
         self.bytes.shrink_to_fit();
     }
 
-    /// The output that was received here, followed by `rest`.
+    /// What the process will never read is gone.
+    fn give_up(&mut self) {
+        self.bytes.truncate(self.sent);
+        self.bytes.shrink_to_fit();
+    }
+
+    /// The output that was received here, followed by `rest`. What is not sent stays, in memory of its own.
     fn hand_over(&mut self, rest: Vec<u8>) -> Vec<u8> {
         if self.received == 0 {
             return rest;
         }
-        let mut output = if self.unsent().is_empty() {
-            self.sent = 0;
-            std::mem::take(&mut self.bytes)
-        } else {
-            self.bytes.clone()
-        };
+        let unsent = self.bytes.split_off(self.sent);
+        let mut output = std::mem::replace(&mut self.bytes, unsent);
+        self.sent = 0;
         output.truncate(self.received);
         self.received = 0;
         output.extend(rest);
@@ -114,6 +117,8 @@ enum Step {
     Done,
     /// The outputs hold as much as they may, and there is more.
     Full,
+    /// The guest's other conversations keep too much, and there is more.
+    Crowded,
 }
 
 impl Communication {
@@ -145,6 +150,13 @@ impl Communication {
             .saturating_add(self.input.received as u64)
     }
 
+    /// How much the host holds for this conversation. The byte of [`Receiving::surplus`] is not worth counting.
+    fn kept(&self) -> usize {
+        let outputs = [&self.stdout, &self.stderr].into_iter().flatten();
+        let received: usize = outputs.map(|stream| stream.received.len()).sum();
+        self.input.bytes.len().saturating_add(received)
+    }
+
     fn is_open(&self) -> bool {
         [&self.stdout, &self.stderr]
             .into_iter()
@@ -157,9 +169,7 @@ impl Communication {
         if self.stdin.is_none() {
             self.input.let_go();
         }
-        let outputs = [&self.stdout, &self.stderr].into_iter().flatten();
-        let received: usize = outputs.map(|stream| stream.received.len()).sum();
-        self.share.set(self.input.bytes.len().saturating_add(received));
+        self.share.set(self.kept());
     }
 
     /// Writes once and reads once from each stream.
@@ -172,9 +182,12 @@ impl Communication {
                 true => (&mut self.stderr, None),
             };
             let Some(stream) = stream else { continue };
-            match stream.poll(cx, room, spent)? {
+            let polled = stream.poll(cx, room, spent, &mut self.share);
+            // It took room for more than there was to read.
+            self.share.set(self.kept());
+            match polled? {
                 Step::Progress => progress = true,
-                Step::Full => return Ok(Step::Full),
+                stop @ (Step::Full | Step::Crowded) => return Ok(stop),
                 Step::Waiting | Step::Done => {}
             }
         }
@@ -192,7 +205,7 @@ impl Communication {
             Poll::Pending => return false,
             Poll::Ready(Ok(written)) => self.input.sent += written,
             // A process that stopped reading has got all it wants.
-            Poll::Ready(Err(_)) => self.input.bytes.truncate(self.input.sent),
+            Poll::Ready(Err(_)) => self.input.give_up(),
         }
         if self.input.unsent().is_empty() {
             self.stdin = None;
@@ -213,6 +226,7 @@ impl Communication {
                     Ok(Step::Waiting) => return Poll::Pending,
                     Ok(Step::Done) => return Poll::Ready(Ok(())),
                     Ok(Step::Full) => return Poll::Ready(Err(Error::OutputLimitReached(Captured::default()))),
+                    Ok(Step::Crowded) => return Poll::Ready(Err(Error::QuotaExceeded(Quota::HeldBytes))),
                     Err(error) => return Poll::Ready(Err(Error::system("read output", error))),
                 }
             }
@@ -247,30 +261,22 @@ impl Receiving {
         all
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, room: u64, input: Option<&mut Input>) -> io::Result<Step> {
+    /// Reads once, at most `room` bytes. Memory for them is either the sent part of the input or taken from `share`.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: u64,
+        input: Option<&mut Input>,
+        share: &mut Share,
+    ) -> io::Result<Step> {
         let Some(pipe) = &self.pipe else { return Ok(Step::Done) };
         if room == 0 {
-            // Only the end of the stream may still come.
-            if self.surplus.is_empty() {
-                match or_end(pipe.poll_read(cx, &mut self.surplus, 1)) {
-                    Poll::Pending => return Ok(Step::Waiting),
-                    Poll::Ready(Ok(0)) => {
-                        self.pipe = None;
-                        return Ok(Step::Progress);
-                    }
-                    Poll::Ready(read) => read?,
-                };
-            }
-            return Ok(Step::Full);
-        }
-        if !self.surplus.is_empty() {
-            self.received.append(&mut self.surplus);
-            return Ok(Step::Progress);
+            return self.poll_end(cx, Step::Full);
         }
         let most = usize::try_from(room).unwrap_or(usize::MAX);
         let read = match input {
             // Once there was more output than input, the rest of it comes behind.
-            Some(input) if self.received.is_empty() && input.received < input.sent => {
+            Some(input) if self.has_received_nothing() && input.received < input.sent => {
                 let spent = input.spent();
                 let len = spent.len().min(most);
                 let read = pipe.poll_fill(cx, spent.get_mut(..len).unwrap_or_default());
@@ -278,6 +284,11 @@ impl Receiving {
                     input.received += read;
                 }
                 read
+            }
+            _ if !share.grow(most.min(LARGEST_PIPE)) => return self.poll_end(cx, Step::Crowded),
+            _ if !self.surplus.is_empty() => {
+                self.received.append(&mut self.surplus);
+                return Ok(Step::Progress);
             }
             _ => {
                 if self.received.capacity() - self.received.len() < READ_CHUNK.min(most) {
@@ -287,6 +298,15 @@ impl Receiving {
                 pipe.poll_read(cx, &mut self.received, most)
             }
         };
+        self.step(read)
+    }
+
+    fn has_received_nothing(&self) -> bool {
+        self.received.is_empty() && self.surplus.is_empty()
+    }
+
+    /// What `read` came to.
+    fn step(&mut self, read: Poll<io::Result<usize>>) -> io::Result<Step> {
         match or_end(read) {
             Poll::Pending => Ok(Step::Waiting),
             Poll::Ready(Ok(0)) => {
@@ -296,6 +316,21 @@ impl Receiving {
             Poll::Ready(Ok(_)) => Ok(Step::Progress),
             Poll::Ready(Err(error)) => Err(error),
         }
+    }
+
+    /// Looks for the end of the stream, which alone may still come: `more` is the answer if there is more of it. Nothing is
+    /// decided while the stream is silent. Its next byte wakes the call, so a change of what others keep need not.
+    fn poll_end(&mut self, cx: &mut Context<'_>, more: Step) -> io::Result<Step> {
+        if self.surplus.is_empty()
+            && let Some(pipe) = &self.pipe
+        {
+            let read = pipe.poll_read(cx, &mut self.surplus, 1);
+            let step = self.step(read)?;
+            if self.surplus.is_empty() {
+                return Ok(step);
+            }
+        }
+        Ok(more)
     }
 }
 
@@ -328,8 +363,8 @@ impl<'a> Turn<'a> {
                 return Err(Error::invalid("input", "standard input is not piped, or was taken"));
             }
             Stdio::Untouched(pipes) => {
-                let share = process.kept.share();
-                if share.is_crowded() {
+                let mut share = process.kept.share();
+                if !share.grow(input.as_ref().map_or(0, Vec::len)) {
                     return Err(Error::QuotaExceeded(Quota::HeldBytes));
                 }
                 Box::new(Communication::new(share, std::mem::take(pipes), input))

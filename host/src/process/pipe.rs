@@ -20,12 +20,15 @@ use super::quota::Held;
 /// How many bytes one read takes at most.
 pub const READ_CHUNK: usize = 64 * 1024;
 
+/// How many bytes the largest pipe holds, which is the most that a read can find in one.
+pub(crate) const LARGEST_PIPE: usize = 1024 * 1024;
+
 /// The sizes asked for the host's pipes, in bytes, and how much all pipes may hold together for a pipe to get that size.
 /// The kernel's own size is 64 KiB; a process that writes in large blocks is up to three times as fast with the largest.
 ///
 /// The kernel counts the pipe memory of a user and, past 64 MiB, gives new pipes a single page. The host's neighbours must
 /// not feel its pipes, so it stays well below.
-const LARGE_PIPES: [(usize, usize); 2] = [(1024 * 1024, 16 * 1024 * 1024), (256 * 1024, 48 * 1024 * 1024)];
+const LARGE_PIPES: [(usize, usize); 2] = [(LARGEST_PIPE, 16 * 1024 * 1024), (256 * 1024, 48 * 1024 * 1024)];
 
 /// How many bytes the large pipes of the host hold together.
 static LARGE_BYTES: AtomicUsize = AtomicUsize::new(0);
