@@ -29,7 +29,7 @@ impl std::fmt::Display for Problem {
 /// A bound of the policy on how many processes a guest may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quota {
-    /// Processes alive at the same time. One that was dropped counts until it is gone.
+    /// Processes alive at the same time. Those that were dropped and are not gone yet are counted apart.
     LiveProcesses,
     /// Processes started over the life of the guest.
     TotalSpawns,
