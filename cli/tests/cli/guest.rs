@@ -11,7 +11,8 @@ const WIT: [&str; 2] = [
     concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/0.2"),
     concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/0.3"),
 ];
-const WASI_CLI: [&str; 2] = [include_str!("guest/cli-0.2.wit"), include_str!("guest/cli-0.3.wit")];
+/// What is not among those of 0.2, where the interface itself has no use for it.
+const WASI_CLI: &str = include_str!("guest/cli-0.2.wit");
 const WORLDS: &str = include_str!("guest/worlds.wit");
 
 /// What the steps call, for each version of WASI. The names are the same in both.
@@ -224,10 +225,10 @@ fn worlds() -> &'static (Resolve, PackageId) {
     static WORLDS_PARSED: OnceLock<(Resolve, PackageId)> = OnceLock::new();
     WORLDS_PARSED.get_or_init(|| {
         let mut resolve = Resolve::default();
-        for (interface, cli) in WIT.iter().zip(WASI_CLI) {
+        for interface in WIT {
             resolve.push_dir(interface).unwrap();
-            resolve.push_str("cli.wit", cli).unwrap();
         }
+        resolve.push_str("cli.wit", WASI_CLI).unwrap();
         let package = resolve.push_str("worlds.wit", WORLDS).unwrap();
         (resolve, package)
     })
