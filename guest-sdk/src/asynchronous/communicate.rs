@@ -18,6 +18,9 @@ use crate::communicate::{Bounds, Communicated, hand_out};
 use crate::error::{Error, checked};
 use crate::status::{ExitStatus, Limit};
 
+/// Buffers below this size, in bytes, grow by more than they hold.
+const SMALL: usize = 1024 * 1024;
+
 /// The streams of a process that is being communicated with, and what a call that ended early leaves for the next.
 #[derive(Debug)]
 pub(super) struct Pump {
@@ -222,10 +225,13 @@ async fn receive(source: &mut Option<Source>, held: &Held) -> Result<(), Stop> {
     let Some(source) = source else { return Ok(()) };
     while let Some(stream) = source.stream.as_mut().filter(|_| !source.at_end) {
         let (buffer, wanted) = (&mut source.buffer, held.wanted());
-        // Doubling keeps the copying of what is held in proportion.
-        buffer.reserve(wanted);
         if wanted < READ_LEN {
+            buffer.reserve(wanted);
             buffer.shrink_to(buffer.len() + wanted);
+        } else if buffer.capacity() - buffer.len() < wanted {
+            // What is held is copied to where there is room. Small buffers are given much of it, large ones as much again.
+            let factor = if buffer.len() < SMALL { 4 } else { 1 };
+            buffer.reserve(wanted.max(factor * buffer.len()));
         }
         match stream.read_open(buffer).await {
             Ok(Some(read)) => held.add(read)?,
