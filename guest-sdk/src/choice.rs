@@ -18,6 +18,40 @@ pub(crate) enum Choice<D, R, W> {
     Writer(Option<W>),
 }
 
+/// The choices for a stream that are alike in both flavours. `Stdio` holds a [`Choice`], and `File` lends itself.
+macro_rules! plain_stdio {
+    () => {
+        impl Stdio {
+            /// Nothing to read, and what is written is thrown away.
+            pub fn null() -> Stdio {
+                Stdio(Choice::Null)
+            }
+
+            /// A pipe, whose other end is in the [`Child`](super::Child).
+            pub fn piped() -> Stdio {
+                Stdio(Choice::Piped)
+            }
+
+            /// The guest's own stream of the same name.
+            pub fn inherit() -> Stdio {
+                Stdio(Choice::Inherit)
+            }
+        }
+
+        impl From<&File> for Stdio {
+            fn from(file: &File) -> Stdio {
+                Stdio(Choice::File(file.lend()))
+            }
+        }
+
+        impl From<File> for Stdio {
+            fn from(file: File) -> Stdio {
+                Stdio::from(&file)
+            }
+        }
+    };
+}
+
 /// A file that was made a standard stream, at the offset it had then.
 #[derive(Debug)]
 pub(crate) struct Lent<D> {
@@ -153,7 +187,7 @@ macro_rules! settle {
         }
     };
 }
-pub(crate) use settle;
+pub(crate) use {plain_stdio, settle};
 
 #[cfg(test)]
 mod tests {

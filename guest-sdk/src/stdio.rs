@@ -2,7 +2,7 @@
 
 use crate::bindings::wasi::filesystem::types::Descriptor;
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream};
-use crate::choice::{Choice, Streams};
+use crate::choice::{Choice, Streams, plain_stdio};
 use crate::file::File;
 use crate::stream::{ChildStderr, ChildStdin, ChildStdout};
 
@@ -36,34 +36,7 @@ pub struct Stdio(pub(crate) Choice<Descriptor, InputStream, OutputStream>);
 /// The streams of a command.
 pub(crate) type Given = Streams<Descriptor, InputStream, OutputStream>;
 
-impl Stdio {
-    /// Nothing to read, and what is written is thrown away.
-    pub fn null() -> Stdio {
-        Stdio(Choice::Null)
-    }
-
-    /// A pipe, whose other end is in the [`Child`](crate::Child).
-    pub fn piped() -> Stdio {
-        Stdio(Choice::Piped)
-    }
-
-    /// The guest's own stream of the same name.
-    pub fn inherit() -> Stdio {
-        Stdio(Choice::Inherit)
-    }
-}
-
-impl From<&File> for Stdio {
-    fn from(file: &File) -> Stdio {
-        Stdio(Choice::File(file.lend()))
-    }
-}
-
-impl From<File> for Stdio {
-    fn from(file: File) -> Stdio {
-        Stdio::from(&file)
-    }
-}
+plain_stdio!();
 
 impl From<ChildStdout> for Stdio {
     fn from(stream: ChildStdout) -> Stdio {

@@ -316,22 +316,24 @@ impl Process {
     /// process that cannot be killed at once, because it sleeps inside the kernel, is left to the background.
     pub async fn close(&self) {
         if matches!(self.try_wait(), Ok(None)) && self.kill().is_ok() {
-            self.gone().await;
+            gone(&self.live).await;
         }
     }
 
-    /// Kills the process and its tree for a guest that gave it up. It waits until the process is gone only where more of the
-    /// guest's are being killed than may be alive, so that a guest cannot have any number of them.
+    /// Drops the process for a guest. It waits until that is gone only where more of the guest's are being killed than may be
+    /// alive, so that a guest cannot have any number of them.
     #[cfg(feature = "p3")]
-    pub(crate) async fn give_up(&self) {
-        if self.live.give_up() {
-            self.gone().await;
+    pub(crate) async fn give_up(process: Arc<Self>) {
+        let live = process.live.clone();
+        drop(process);
+        if live.is_in_a_crowd() {
+            gone(&live).await;
         }
     }
+}
 
-    async fn gone(&self) {
-        let _ = tokio::time::timeout(CLOSE_PATIENCE, self.wait()).await;
-    }
+async fn gone(process: &Live) {
+    let _ = tokio::time::timeout(CLOSE_PATIENCE, process.wait()).await;
 }
 
 fn refused(refusal: Refusal) -> Error {

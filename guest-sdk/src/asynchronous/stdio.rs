@@ -9,7 +9,7 @@ use super::bindings::childproof::process::types as wit;
 use super::bindings::wasi::filesystem::types::Descriptor;
 use super::file::File;
 use super::stream::{ChildStderr, ChildStdin, ChildStdout, Incoming, Outgoing};
-use crate::choice;
+use crate::choice::{self, plain_stdio};
 
 /// What to do with a standard stream of a process, as [`std::process::Stdio`].
 ///
@@ -112,34 +112,7 @@ impl std::fmt::Debug for StdinOf {
     }
 }
 
-impl Stdio {
-    /// Nothing to read, and what is written is thrown away.
-    pub fn null() -> Stdio {
-        Stdio(Choice::Null)
-    }
-
-    /// A pipe, whose other end is in the [`Child`](super::Child).
-    pub fn piped() -> Stdio {
-        Stdio(Choice::Piped)
-    }
-
-    /// The guest's own stream of the same name.
-    pub fn inherit() -> Stdio {
-        Stdio(Choice::Inherit)
-    }
-}
-
-impl From<&File> for Stdio {
-    fn from(file: &File) -> Stdio {
-        Stdio(Choice::File(file.lend()))
-    }
-}
-
-impl From<File> for Stdio {
-    fn from(file: File) -> Stdio {
-        Stdio::from(&file)
-    }
-}
+plain_stdio!();
 
 impl From<ChildStdout> for Stdio {
     fn from(stream: ChildStdout) -> Stdio {

@@ -170,7 +170,7 @@ impl wit::HostProcess for ProcessCtxView<'_> {
     /// While this waits, which is rare, all else in the store stands still.
     async fn drop(&mut self, process: Resource<Process>) -> Result<()> {
         let process = self.table.delete(process)?;
-        process.give_up().await;
+        crate::process::Process::give_up(process).await;
         Ok(())
     }
 }

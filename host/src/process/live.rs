@@ -243,20 +243,22 @@ impl Live {
         }
     }
 
-    /// The guest gives the process up: kills the tree. Whether so many of the guest's are being killed that it should wait for
-    /// the end.
-    pub(crate) fn give_up(&self) -> bool {
-        self.report(self.kill());
-        self.state().place.as_mut().is_some_and(Place::give_up)
-    }
-
     /// The guest gave the process up: kills the tree and sees to it that its end is recorded.
     pub(crate) fn abandon(self: &Arc<Self>) {
-        self.give_up();
+        self.report(self.kill());
+        if let Some(place) = &mut self.state().place {
+            place.give_up();
+        }
         if matches!(self.try_wait(), Ok(None)) {
             let process = self.clone();
             self.runtime.spawn(async move { process.wait().await });
         }
+    }
+
+    /// Whether it is being killed, and so many of its guest's are that the guest should wait for it.
+    #[cfg(feature = "p3")]
+    pub(crate) fn is_in_a_crowd(&self) -> bool {
+        self.state().place.as_ref().is_some_and(Place::is_crowded)
     }
 
     /// Records the end. The first observer classifies it, gives the quota back and reports it.

@@ -66,6 +66,7 @@ impl Quotas {
         let place = Place {
             quotas: self.clone(),
             grant: grant.to_owned(),
+            #[cfg(any(feature = "p3", test))]
             bounds: (guest, of_grant),
             started: false,
             given_up: false,
@@ -96,6 +97,7 @@ pub(crate) struct Place {
     quotas: Quotas,
     grant: String,
     /// Those of the guest and of the grant.
+    #[cfg(any(feature = "p3", test))]
     bounds: (Bound, Bound),
     started: bool,
     given_up: bool,
@@ -107,17 +109,20 @@ impl Place {
         self.started = true;
     }
 
-    /// The guest gave the process up, and it is being killed: that makes room for another at once. Whether so many are being
-    /// killed by now that whoever gives up more should wait for it.
-    pub(crate) fn give_up(&mut self) -> bool {
-        let mut counts = self.quotas.lock();
-        if !self.given_up {
-            self.given_up = true;
-            counts.each(&self.grant, |count| {
+    /// The guest gave the process up, and it is being killed: that makes room for another at once.
+    pub(crate) fn give_up(&mut self) {
+        if !std::mem::replace(&mut self.given_up, true) {
+            self.quotas.lock().each(&self.grant, |count| {
                 count.live = count.live.saturating_sub(1);
                 count.dying = count.dying.saturating_add(1);
             });
         }
+    }
+
+    /// Whether so many are being killed that whoever gives up more should wait for it.
+    #[cfg(any(feature = "p3", test))]
+    pub(crate) fn is_crowded(&self) -> bool {
+        let counts = self.quotas.lock();
         let of_grant = counts.grants.get(&self.grant).copied().unwrap_or_default();
         counts.guest.is_crowded(self.bounds.0) || of_grant.is_crowded(self.bounds.1)
     }
@@ -193,11 +198,13 @@ mod tests {
         let quotas = Quotas::default();
         let one = Bound { live: Some(1), ..FREE };
         let mut first = quotas.take(FREE, "a", one).unwrap();
-        assert!(!first.0.give_up());
-        assert!(!first.0.give_up(), "once is enough");
+        first.0.give_up();
+        first.0.give_up();
+        assert!(!first.0.is_crowded(), "once is enough");
         let mut second = quotas.take(FREE, "a", one).unwrap();
         assert_eq!(quotas.take(FREE, "a", one).unwrap_err(), Quota::LiveProcesses);
-        assert!(second.0.give_up());
+        second.0.give_up();
+        assert!(second.0.is_crowded());
         assert_eq!(quotas.take(FREE, "a", one).unwrap_err(), Quota::LiveProcesses);
         drop(first);
         quotas.take(FREE, "a", one).unwrap();

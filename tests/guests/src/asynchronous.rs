@@ -96,22 +96,6 @@ pub async fn read_line(reader: &mut StreamReader<u8>) -> String {
     String::from_utf8(line).expect("a line of text")
 }
 
-/// All orders of the numbers below `count`.
-pub fn orders(count: usize) -> Vec<Vec<usize>> {
-    if count == 0 {
-        return vec![Vec::new()];
-    }
-    let mut all = Vec::new();
-    for order in orders(count - 1) {
-        for place in 0..count {
-            let mut longer = order.clone();
-            longer.insert(place, count - 1);
-            all.push(longer);
-        }
-    }
-    all
-}
-
 /// Numbers that look like chance and are the same in each run.
 pub struct Chance(pub u64);
 

@@ -199,3 +199,19 @@ pub fn pattern_text(len: usize) -> String {
         .map(|byte| char::from(b'a' + byte % 26))
         .collect()
 }
+
+/// All orders of the numbers below `count`.
+pub fn orders(count: usize) -> Vec<Vec<usize>> {
+    if count == 0 {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for order in orders(count - 1) {
+        for place in 0..count {
+            let mut longer = order.clone();
+            longer.insert(place, count - 1);
+            all.push(longer);
+        }
+    }
+    all
+}

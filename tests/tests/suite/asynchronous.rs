@@ -1,12 +1,10 @@
 //! What only WASI 0.3 has: many calls under way, cancelled anywhere, and streams that are dropped and passed on in any order.
 
-use std::fs;
-use std::sync::{Arc, Mutex};
-
-use childproof_host::Proposal;
 use childproof_host::audit::AuditEvent;
 use childproof_host::policy::{Limits, Tier};
 use childproof_tests::{Case, End, isolated};
+
+use crate::start::descriptors_at_each_spawn;
 
 crate::succeed! {
     async_a_busy_stream_starves_nobody
@@ -93,15 +91,7 @@ pub(crate) fn async_both_flavours_in_one_guest(case: Case) {
 pub(crate) fn async_leaves_nothing_open(case: Case) {
     let name = case.test().to_owned();
     isolated(&name, || {
-        let counts = Arc::new(Mutex::new(Vec::new()));
-        let counter = counts.clone();
-        let count = move |_: &Proposal<'_>| {
-            let open = fs::read_dir("/proc/self/fd").unwrap().count();
-            counter.lock().unwrap().push(open);
-            Ok(())
-        };
-        case.hook(count).succeeds();
-        let counts = counts.lock().unwrap();
+        let counts = descriptors_at_each_spawn(case);
         // The first rounds open what is kept. What is left of a round may be closed during the next, but a descriptor that
         // stayed would be there 25 times.
         let (early, late) = (&counts[10..30], &counts[counts.len() - 20..]);

@@ -1,13 +1,12 @@
 //! Guests that misbehave, and those that ask for a lot. That nothing is left of their processes is for every run.
 
-use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
-use childproof_host::Proposal;
 use childproof_host::audit::AuditEvent;
 use childproof_host::policy::Limits;
 use childproof_tests::{Case, isolated};
+
+use crate::start::descriptors_at_each_spawn;
 
 crate::succeed! {
     guest_does_not_flush
@@ -20,15 +19,7 @@ crate::succeed! {
 pub(crate) fn guest_gives_away_a_stream_it_watched(case: Case) {
     let name = case.test().to_owned();
     isolated(&name, || {
-        let counts = Arc::new(Mutex::new(Vec::new()));
-        let counter = counts.clone();
-        let count = move |_: &Proposal<'_>| {
-            let open = fs::read_dir("/proc/self/fd").unwrap().count();
-            counter.lock().unwrap().push(open);
-            Ok(())
-        };
-        case.hook(count).succeeds();
-        let counts = counts.lock().unwrap();
+        let counts = descriptors_at_each_spawn(case);
         assert_eq!(counts.len(), 400);
         // The first round opens what is kept. What is left of a round may be closed during the next, but a descriptor
         // that stayed would be there 200 times.

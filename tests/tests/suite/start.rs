@@ -58,24 +58,27 @@ pub(crate) fn row29_only_its_stdio_is_inherited(case: Case) {
 pub(crate) fn row31_failed_spawns_leak_nothing(case: Case) {
     let name = case.test().to_owned();
     isolated(&name, || {
-        let counts = Arc::new(Mutex::new(Vec::new()));
-        let counter = counts.clone();
-        let count = move |_: &Proposal<'_>| {
-            counter
-                .lock()
-                .unwrap()
-                .push(fs::read_dir("/proc/self/fd").unwrap().count());
-            Ok(())
-        };
         let programs = tempfile::tempdir().unwrap();
         let script = write_program(programs.path(), "script", "#!/nowhere/interpreter\n");
-        case.grant("interpreter-missing", script).hook(count).succeeds();
-        let counts = counts.lock().unwrap();
+        let counts = descriptors_at_each_spawn(case.grant("interpreter-missing", script));
         assert_eq!(counts.len(), 1_000);
         // Some are kept: /dev/null, and those of a few rooms. Those of rooms that are being ended come and go.
         let last = counts[900..].iter().min().unwrap();
         assert!(*last < counts[0] + 20, "{counts:?}");
     });
+}
+
+/// Runs the guest, and answers how many descriptors this process had open whenever it was asked for a process.
+pub(crate) fn descriptors_at_each_spawn(case: Case) -> Vec<usize> {
+    let counts = Arc::new(Mutex::new(Vec::new()));
+    let counter = counts.clone();
+    let count = move |_: &Proposal<'_>| {
+        let open = fs::read_dir("/proc/self/fd").unwrap().count();
+        counter.lock().unwrap().push(open);
+        Ok(())
+    };
+    case.hook(count).succeeds();
+    std::mem::take(&mut counts.lock().unwrap())
 }
 
 /// A grant of an executable file with these contents, with all arguments.

@@ -3,7 +3,8 @@
 
 use std::any::Any;
 
-use childproof_test_guests::asynchronous::{Ending, orders, piped, poll_once, stdin_of, turns};
+use childproof_test_guests::asynchronous::{Ending, piped, poll_once, stdin_of, turns};
+use childproof_test_guests::orders;
 use childproof_test_guests::raw::{Command, Process};
 use wit_bindgen::{StreamReader, StreamWriter};
 

@@ -1,5 +1,6 @@
 //! A process, its streams and what tells of them can be dropped in any order, alive or ended.
 
+use childproof_test_guests::orders;
 use childproof_test_guests::raw::{self, Command, StdinSource};
 
 childproof_test_guests::program!(guest);
@@ -22,20 +23,4 @@ fn guest() {
             }
         }
     }
-}
-
-/// All orders of the numbers below `count`.
-fn orders(count: usize) -> Vec<Vec<usize>> {
-    if count == 0 {
-        return vec![Vec::new()];
-    }
-    let mut all = Vec::new();
-    for order in orders(count - 1) {
-        for place in 0..count {
-            let mut longer = order.clone();
-            longer.insert(place, count - 1);
-            all.push(longer);
-        }
-    }
-    all
 }
