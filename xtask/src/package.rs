@@ -102,6 +102,8 @@ pub fn wkg(project: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>
         .env("WKG_CONFIG_FILE", &settings)
         .env("WKG_CACHE_DIR", own.path().join("cache"))
         .env_remove("WKG_REGISTRY")
+        // Where in its own source it failed says nothing about a package.
+        .env_remove("RUST_BACKTRACE")
         .current_dir(project)
         .stdin(Stdio::null())
         .output()
