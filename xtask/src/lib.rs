@@ -2,11 +2,12 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`build`] | calling cargo, and adding the guests' target |
+//! | [`build`] | calling cargo, adding the guests' target, and installing tools |
 //! | [`build_all`] | the example `build-all`, from source to linked program |
 //! | [`demo`] | the example `repo-report`, from source to report |
 //! | [`deny`] | licenses, sources and duplicates of the dependencies, by `deny.toml` |
 //! | [`flavours`] | the agreement of the two flavours of the interface |
+//! | [`package`] | the packages of the interface, as `wkg` builds them |
 //! | [`readme`] | what the README says: its blocks, and running its commands |
 //! | [`run`] | running an example's guest with the command `childproof` |
 //! | [`wit`] | the vendored WIT of WASI |
@@ -18,6 +19,7 @@ pub mod build_all;
 pub mod demo;
 pub mod deny;
 pub mod flavours;
+pub mod package;
 pub mod readme;
 pub mod run;
 pub mod wit;
@@ -31,6 +33,15 @@ use cargo_metadata::{CargoOpt, Metadata, MetadataCommand};
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
+}
+
+/// The directory for what is built and downloaded: `target`, unless cargo was told otherwise.
+///
+/// # Errors
+///
+/// As [`metadata`].
+pub fn target() -> Result<PathBuf> {
+    Ok(metadata()?.target_directory.into_std_path_buf())
 }
 
 /// What cargo says about the workspace and everything it depends on.
