@@ -28,17 +28,13 @@ class Forgotten(unittest.TestCase):
         stdout.close()
 
     def test_a_pipe_is_closed_and_what_was_written_to_it_arrives(self) -> None:
-        def start() -> IO[bytes]:
-            process = subprocess.Popen(["cat"], stdin=PIPE, stdout=PIPE)
+        with subprocess.Popen(["cat"], stdin=PIPE, stdout=PIPE) as process:
             assert process.stdin is not None and process.stdout is not None
             # It stays in the buffer of the file, which nobody closes.
             process.stdin.write(b"not flushed")
-            return process.stdout
-
-        stdout = start()
-        gc.collect()
-        self.assertEqual(stdout.read(), b"not flushed")
-        stdout.close()
+            process.stdin = None
+            gc.collect()
+            self.assertEqual(process.stdout.read(), b"not flushed")
 
     def test_in_a_cycle(self) -> None:
         for _ in range(50):
