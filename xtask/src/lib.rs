@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`build`] | calling cargo, and adding the guests' target |
 //! | [`build_all`] | the example `build-all`, from source to linked program |
+//! | [`cpython`] | CPython's own tests, in a guest |
 //! | [`demo`] | the example `repo-report`, from source to report |
 //! | [`deny`] | licenses, sources and duplicates of the dependencies, by `deny.toml` |
 //! | [`flavours`] | the agreement of the two flavours of the interface |
+//! | [`python`] | components made of programs in Python |
 //! | [`readme`] | what the README says: its blocks, and running its commands |
 //! | [`run`] | running an example's guest with the command `childproof` |
 //! | [`wit`] | the vendored WIT of WASI |
@@ -15,9 +17,11 @@
 
 pub mod build;
 pub mod build_all;
+pub mod cpython;
 pub mod demo;
 pub mod deny;
 pub mod flavours;
+pub mod python;
 pub mod readme;
 pub mod run;
 pub mod wit;
