@@ -35,6 +35,7 @@ def main() -> None:
     sys.executable = GRANT
     # As on a system: a directory of one's own to begin in.
     os.chdir("/work")
+    os.environ.update(PATH="/usr/bin:/bin", TMPDIR="/work/tmp")
     with open("/results/events", "w", encoding="utf-8", buffering=1) as events:
         if command == "list":
             recorder.list_tests(MODULES, events)

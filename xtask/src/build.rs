@@ -1,6 +1,7 @@
-//! Calling cargo, and adding the guests' target.
+//! Calling cargo, adding the guests' target, and installing tools.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -94,6 +95,52 @@ pub fn have_target() -> Result<()> {
         ),
         Err(error) => Err(error).context("cannot run rustup"),
     }
+}
+
+/// The program that a package of crates.io installs under its own name; built where it is not there yet, once for each
+/// version, below `target/tools`.
+///
+/// # Errors
+///
+/// When it cannot be downloaded or built.
+pub fn tool(package: &str, version: &str) -> Result<PathBuf> {
+    let target = crate::target()?;
+    let place = target.join("tools").join(format!("{package}-{version}"));
+    let program = place.join("bin").join(package);
+    fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
+    // Tests ask for the same tool at the same time.
+    let lock = fs::File::create(place.join("lock")).context("cannot make a lock file")?;
+    lock.lock().context("cannot lock the directory of a tool")?;
+    if program.is_file() {
+        return Ok(program);
+    }
+    eprintln!("installing {package} {version} to {}", place.display());
+    let building = place.join("build");
+    let status = cargo()
+        // Its dependencies are those that its own lock file names. It is to be built soon rather than to run fast.
+        .args([
+            "install",
+            package,
+            "--locked",
+            "--debug",
+            "--version",
+            version,
+            "--root",
+        ])
+        .arg(&place)
+        .arg("--target-dir")
+        .arg(&building)
+        .env("CARGO_PROFILE_DEV_DEBUG", "false")
+        .env("CARGO_INCREMENTAL", "0")
+        .stdin(Stdio::null())
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(
+        status.success(),
+        "cargo could not install {package} {version} ({status}): see above"
+    );
+    fs::remove_dir_all(&building).with_context(|| format!("cannot remove {}", building.display()))?;
+    Ok(program)
 }
 
 fn cargo() -> Command {

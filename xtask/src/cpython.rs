@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 
 use crate::python::Component;
-use crate::{build, python, root};
+use crate::{build, root};
 
 mod expectations;
 mod fetch;
@@ -30,7 +30,7 @@ const EXPECTATIONS: &str = "tests/cpython/expectations.toml";
 ///
 /// When something cannot be fetched, built or run.
 pub fn run(wanted: &[String], from: From) -> Result<ExitCode> {
-    let directory = python::target()?.join("cpython");
+    let directory = crate::target()?.join("cpython");
     fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let tests = Tests::have(&directory, from)?;
     let text = fs::read_to_string(root().join(EXPECTATIONS)).with_context(|| format!("cannot read {EXPECTATIONS}"))?;

@@ -2,12 +2,13 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`build`] | calling cargo, and adding the guests' target |
+//! | [`build`] | calling cargo, adding the guests' target, and installing tools |
 //! | [`build_all`] | the example `build-all`, from source to linked program |
 //! | [`cpython`] | CPython's own tests, in a guest |
 //! | [`demo`] | the example `repo-report`, from source to report |
 //! | [`deny`] | licenses, sources and duplicates of the dependencies, by `deny.toml` |
 //! | [`flavours`] | the agreement of the two flavours of the interface |
+//! | [`package`] | the packages of the interface, as `wkg` builds them |
 //! | [`python`] | components made of programs in Python |
 //! | [`readme`] | what the README says: its blocks, and running its commands |
 //! | [`run`] | running an example's guest with the command `childproof` |
@@ -21,6 +22,7 @@ pub mod cpython;
 pub mod demo;
 pub mod deny;
 pub mod flavours;
+pub mod package;
 pub mod python;
 pub mod readme;
 pub mod run;
@@ -35,6 +37,15 @@ use cargo_metadata::{CargoOpt, Metadata, MetadataCommand};
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
+}
+
+/// The directory for what is built and downloaded: `target`, unless cargo was told otherwise.
+///
+/// # Errors
+///
+/// As [`metadata`].
+pub fn target() -> Result<PathBuf> {
+    Ok(metadata()?.target_directory.into_std_path_buf())
 }
 
 /// What cargo says about the workspace and everything it depends on.

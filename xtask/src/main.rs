@@ -49,6 +49,9 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Build the packages of wit/ with wkg, without the network, check that they say what their sources say, and print where
+    /// they are
+    Package,
     /// Check licenses, sources and duplicates of all dependencies against deny.toml
     Deny,
     /// Run the commands of README.md, one after the other
@@ -76,6 +79,7 @@ fn main() -> Result<ExitCode> {
             xtask::flavours::check()?;
         }
         Chore::Wit { check: false } => xtask::wit::copy()?,
+        Chore::Package => xtask::package::build_all()?,
         Chore::Deny => xtask::deny::check()?,
         Chore::Readme { document } => {
             let document = document.unwrap_or_else(|| xtask::root().join("README.md"));

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
-use crate::root;
+use crate::{root, target};
 
 /// A component to be: a module and the directories that it and what it imports are in. The component sees them as `/0`,
 /// `/1` and so on while it is built.
@@ -126,11 +126,6 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
-}
-
-/// Where cargo puts what it builds.
-pub(crate) fn target() -> Result<PathBuf> {
-    Ok(crate::metadata()?.target_directory.into_std_path_buf())
 }
 
 /// Runs a program that explains a failure itself.

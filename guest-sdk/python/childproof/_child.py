@@ -2,7 +2,7 @@
 
 import errno
 import os
-from typing import Literal, assert_never
+from typing import Literal
 
 from componentize_py_types import Err
 from wit_world.imports import childproof_process as process
@@ -78,8 +78,6 @@ class Child:
                 self.returncode = code
             case process.Termination_Signaled(signal):
                 self.returncode = -_signals.from_host(signal)
-            case unreachable:
-                assert_never(unreachable)
         match status.ended_by:
             case process.EndedBy_Itself():
                 self.ended_by = "itself"
@@ -87,8 +85,6 @@ class Child:
                 self.ended_by = "guest"
             case process.EndedBy_Limit(limit):
                 self.ended_by = _LIMITS[limit]
-            case unreachable:
-                assert_never(unreachable)
         if self._handle is not None:
             self.usage = self._handle.usage()
         self._close()

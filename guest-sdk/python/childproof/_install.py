@@ -12,8 +12,13 @@ from ._popen import Popen
 def install() -> None:
     """Make ``subprocess`` and ``asyncio`` work. Importing the package does this; to call it again changes nothing."""
     _os.provide()
-    subprocess._can_fork_exec = True
-    subprocess.Popen = Popen
-    unix_events._UnixDefaultEventLoopPolicy._loop_factory = EventLoop
-    unix_events.SelectorEventLoop = unix_events.EventLoop = EventLoop
-    asyncio.SelectorEventLoop = asyncio.EventLoop = EventLoop
+    _set(subprocess, _can_fork_exec=True, Popen=Popen)
+    # The policy is what asyncio.new_event_loop asks; the names are what a caller may make a loop with himself.
+    _set(unix_events._UnixDefaultEventLoopPolicy, _loop_factory=EventLoop)
+    for module in (asyncio, unix_events):
+        _set(module, SelectorEventLoop=EventLoop, EventLoop=EventLoop)
+
+
+def _set(owner: object, **values: object) -> None:
+    for name, value in values.items():
+        setattr(owner, name, value)

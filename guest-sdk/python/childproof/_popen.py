@@ -12,7 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from componentize_py_types import Err
 from wit_world.imports import childproof_process as process
@@ -31,7 +31,29 @@ SHELL = "sh"
 """The grant that ``shell=True`` runs."""
 
 
-class Popen(subprocess.Popen[Any]):
+if TYPE_CHECKING:
+
+    class _Stock(subprocess.Popen[Any]):
+        """CPython's class with what it has for its methods of each platform, which nobody else is told of."""
+
+        text_mode: bool
+        encoding: str | None
+        errors: str | None
+        _child_created: bool
+        _communication_started: bool
+        _input: Any
+        _input_offset: int
+
+        def _save_input(self, input: Any) -> None: ...
+        def _remaining_time(self, endtime: float | None) -> float | None: ...
+        def _check_timeout(self, endtime: Any, orig_timeout: Any, stdout_seq: Any, stderr_seq: Any) -> None: ...
+        def _translate_newlines(self, data: bytes, encoding: str, errors: str | None) -> str: ...
+
+else:
+    _Stock = subprocess.Popen
+
+
+class Popen(_Stock):
     """A process. See ``subprocess.Popen``; here is what only this package has."""
 
     _bufsize: int = -1
@@ -61,8 +83,8 @@ class Popen(subprocess.Popen[Any]):
             return
         if self.returncode is None:
             _warn(f"subprocess {self.pid} is still running", ResourceWarning, source=self)
-            if subprocess._active is not None:
-                subprocess._active.append(self)
+            # Where CPython keeps those that live longer than their object, and looks after them.
+            vars(subprocess)["_active"].append(self)
 
     # How a process is started.
 
@@ -148,7 +170,7 @@ class Popen(subprocess.Popen[Any]):
         if stderr is not None:
             self.stderr = self._guest_end(streams[2], ReadEnd(stderr))
 
-    def _guest_end(self, stream: _stdio.Stream, end: ReadEnd | WriteEnd) -> IO[Any] | None:
+    def _guest_end(self, stream: _stdio.Stream, end: ReadEnd | WriteEnd) -> Any:
         if stream.is_carried and stream.number is not None:
             carrier = FromProcess(end, stream.number) if isinstance(end, ReadEnd) else ToProcess(end, stream.number)
             self._carriers.append(carrier)
@@ -157,17 +179,15 @@ class Popen(subprocess.Popen[Any]):
         line_buffering = bool(self.text_mode) and self._bufsize == 1
         bufsize = -1 if line_buffering else self._bufsize
         size = io.DEFAULT_BUFFER_SIZE if bufsize < 0 else bufsize
-        file: Any
         if isinstance(end, ReadEnd):
             reader = PipeReader(end, self._carriers)
-            file = io.BufferedReader(reader, size) if size else reader
-        else:
-            writer = PipeWriter(end, self._carriers)
-            file = io.BufferedWriter(writer, size) if size else writer
-        if self.text_mode:
-            options = {"write_through": True, "line_buffering": line_buffering} if isinstance(end, WriteEnd) else {}
-            file = io.TextIOWrapper(file, encoding=self.encoding, errors=self.errors, **options)
-        return file
+            file: Any = io.BufferedReader(reader, size) if size else reader
+            return io.TextIOWrapper(file, self.encoding, self.errors) if self.text_mode else file
+        writer = PipeWriter(end, self._carriers)
+        file = io.BufferedWriter(writer, size) if size else writer
+        if not self.text_mode:
+            return file
+        return io.TextIOWrapper(file, self.encoding, self.errors, line_buffering=line_buffering, write_through=True)
 
     # How its end is seen.
 
@@ -243,9 +263,9 @@ class Popen(subprocess.Popen[Any]):
                     file.close()
                     reading.discard(file)
             self._carry()
+            out, error = self._collected()
+            self._check_timeout(endtime, orig_timeout, out, error)
             left = self._remaining_time(endtime)
-            if left is not None and left <= 0:
-                self._check_timeout(endtime, orig_timeout, *self._collected(), skip_check_and_raise=True)
             if not progress and (writing or reading):
                 files = [*reading, writing] if writing else [*reading]
                 carried = [pollable for carrier in self._carriers if (pollable := carrier.source()) is not None]
@@ -306,7 +326,7 @@ def _refuse(argument: str, is_asked: bool, reason: str) -> None:
 def _words(args: Any, shell: bool) -> list[str]:
     """The name of the program and its arguments."""
     if isinstance(args, (str, bytes)):
-        words = [args]
+        words: list[Any] = [args]
     elif isinstance(args, os.PathLike):
         if shell:
             raise TypeError("path-like args is not allowed when shell is true")

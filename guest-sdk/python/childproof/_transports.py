@@ -116,6 +116,11 @@ class ReadTransport(transports.ReadTransport):
 class WriteTransport(transports._FlowControlMixin, transports.WriteTransport):
     """The writing end of a pipe."""
 
+    if TYPE_CHECKING:
+
+        def _maybe_pause_protocol(self) -> None: ...
+        def _maybe_resume_protocol(self) -> None: ...
+
     def __init__(
         self, loop: "EventLoop", pipe: Any, end: WriteEnd, protocol: Any, waiter: asyncio.Future[None]
     ) -> None:
@@ -240,6 +245,9 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
 
     _loop: "EventLoop"
     _proc: Popen | None
+
+    if TYPE_CHECKING:
+        _pipes: dict[int, Any]
 
     def _start(
         self, args: Any, shell: bool, stdin: Any, stdout: Any, stderr: Any, bufsize: int, **kwargs: Any

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use wit_parser::{
     AccessorKind, Docs, Function, FunctionKind, Handle, Interface, InterfaceId, PackageId, Resolve, Span, Stability,
     Type, TypeDef, TypeDefKind, TypeId, TypeOwner, World, WorldItem, WorldKey,
@@ -28,14 +28,7 @@ pub(super) struct Item {
 ///
 /// When it is no package of WIT that resolves, or two of its items have one name.
 pub(super) fn read(directory: &Path) -> Result<Item> {
-    let mut resolve = Resolve {
-        // What is behind a gate is compared, too.
-        all_features: true,
-        ..Resolve::default()
-    };
-    let parsed = resolve.push_dir(directory);
-    // Rendered, an error says where in the file.
-    let (package, _) = parsed.map_err(|error| anyhow!(resolve.render_error(&error)))?;
+    let (resolve, package) = crate::package::parse(directory)?;
     let package = of_package(&resolve, package)?;
     let mut names = BTreeSet::new();
     unique(&package, &mut names).with_context(|| format!("in {}", directory.display()))?;
