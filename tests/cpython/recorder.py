@@ -2,6 +2,7 @@
 
 import json
 import time
+import traceback
 import unittest
 from collections.abc import Iterable, Iterator
 from types import ModuleType, TracebackType
@@ -51,31 +52,30 @@ class Recorder(unittest.TestResult):
             self._outcome = ("skipped", reason)
 
     def addFailure(self, test: unittest.TestCase, err: Error) -> None:
-        super().addFailure(test, err)
-        self._failed(test, self.failures[-1][1])
+        self._failed(test, err)
 
     def addError(self, test: unittest.TestCase, err: Error) -> None:
-        super().addError(test, err)
-        self._failed(test, self.errors[-1][1])
+        self._failed(test, err)
 
     def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Error | None) -> None:
         if err is not None:
-            (self.addFailure if err[0] and issubclass(err[0], test.failureException) else self.addError)(test, err)
+            self._failed(test, err)
 
     def addExpectedFailure(self, test: unittest.TestCase, err: Error) -> None:
-        super().addExpectedFailure(test, err)
-        self._failed(test, self.expectedFailures[-1][1])
+        self._failed(test, err)
 
     def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
-        super().addUnexpectedSuccess(test)
-        self._failed(test, "it was expected to fail")
+        self._outcome = ("fails", "it was expected to fail")
 
-    def _failed(self, test: unittest.TestCase, detail: str) -> None:
-        if not isinstance(test, unittest.TestCase):
+    def _failed(self, test: unittest.TestCase, err: Error) -> None:
+        # Before the text is made, because that may fail, too.
+        self._outcome = ("fails", "")
+        detail = "".join(traceback.format_exception(err[1]))
+        if isinstance(test, unittest.TestCase):
+            self._outcome = ("fails", detail)
+        else:
             # What prepares a class or a module is no test, and has no end.
             _write(self._events, {"event": "trouble", "detail": f"{test}\n{detail}"})
-        else:
-            self._outcome = ("fails", detail)
 
 
 def _tests(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:

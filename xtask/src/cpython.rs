@@ -63,8 +63,13 @@ pub fn run(wanted: &[String], from: From) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     println!("\n{} deviate from {EXPECTATIONS}:", deviations.len());
+    let mut table = "";
     for deviation in &deviations {
-        println!("{deviation}");
+        if table != deviation.table {
+            println!("\n[{}]", deviation.table);
+            table = &deviation.table;
+        }
+        println!("{}", deviation.lines);
     }
     Ok(ExitCode::FAILURE)
 }
@@ -146,8 +151,16 @@ fn summarize(listed: &[Test], outcomes: &BTreeMap<String, Outcome>, expected: &E
     }
 }
 
-/// What is not as it is expected: the line that is in the file, if there is one, and the one that would have to be.
-fn deviations(outcomes: &BTreeMap<String, Outcome>, expected: &Expectations) -> Vec<String> {
+/// A test that is not as it is expected.
+#[derive(Debug, PartialEq)]
+struct Deviation {
+    /// The table of the file that it is in, or would be.
+    table: String,
+    /// The line that is in the file, if there is one, and the one that would have to be.
+    lines: String,
+}
+
+fn deviations(outcomes: &BTreeMap<String, Outcome>, expected: &Expectations) -> Vec<Deviation> {
     let names: BTreeSet<&String> = outcomes.keys().chain(expected.keys()).collect();
     let mut deviations = Vec::new();
     for name in names {
@@ -158,24 +171,31 @@ fn deviations(outcomes: &BTreeMap<String, Outcome>, expected: &Expectations) -> 
             continue;
         }
         let (module, class, test) = short(name);
-        let mut text = format!("[{module}.{class}]");
+        let mut lines = Vec::new();
         if let Some(expected) = expected {
-            text.push_str(&format!("\n-{test} = {:?}", expected.to_string()));
+            lines.push(format!("-{test} = {:?}", expected.to_string()));
         }
-        match outcome {
-            Some(outcome) => {
-                let told = told(outcome);
-                let mut lines = told.lines();
-                let first = lines.next().unwrap_or_default();
-                let last = lines.next_back().unwrap_or_default();
-                let colon = if last.is_empty() { "" } else { ": " };
-                text.push_str(&format!("\n+{test} = {:?}", format!("{first}{colon}{last}")));
-            }
-            None => text.push_str("\n there is no such test"),
-        }
-        deviations.push(text);
+        lines.push(match outcome {
+            Some(outcome) => format!("+{test} = {:?}", in_a_line(outcome)),
+            None => "there is no such test".to_owned(),
+        });
+        deviations.push(Deviation {
+            table: format!("{module}.{class}"),
+            lines: lines.join("\n"),
+        });
     }
     deviations
+}
+
+/// An outcome as the file has it: of a traceback, the end.
+fn in_a_line(outcome: &Outcome) -> String {
+    let told = told(outcome);
+    let mut lines = told.lines();
+    let first = lines.next().unwrap_or_default();
+    match lines.next_back() {
+        Some(last) => format!("{first}: {last}"),
+        None => first.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -194,7 +214,7 @@ mod tests {
             outcome("c", Outcome::Skipped(String::new())),
             outcome("d", Outcome::Passes),
         ]);
-        assert_eq!(deviations(&same, &expected), [""; 0]);
+        assert_eq!(deviations(&same, &expected), []);
 
         let other = BTreeMap::from([
             outcome("a", fails()),
@@ -203,12 +223,16 @@ mod tests {
             outcome("e", Outcome::Passes),
         ]);
         let wanted = [
-            "[subprocess.A]\n-a = \"passes\"\n+a = \"fails: OSError: no\"",
-            "[subprocess.A]\n-b = \"fails: no pipe\"\n+b = \"passes\"",
-            "[subprocess.A]\n-c = \"skipped: no user\"\n+c = \"fails: OSError: no\"",
-            "[subprocess.A]\n-d = \"passes\"\n there is no such test",
-            "[subprocess.A]\n+e = \"passes\"",
-        ];
+            "-a = \"passes\"\n+a = \"fails: OSError: no\"",
+            "-b = \"fails: no pipe\"\n+b = \"passes\"",
+            "-c = \"skipped: no user\"\n+c = \"fails: OSError: no\"",
+            "-d = \"passes\"\nthere is no such test",
+            "+e = \"passes\"",
+        ]
+        .map(|lines| Deviation {
+            table: "subprocess.A".to_owned(),
+            lines: lines.to_owned(),
+        });
         assert_eq!(deviations(&other, &expected), wanted);
     }
 }
