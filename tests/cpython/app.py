@@ -37,7 +37,10 @@ def main() -> None:
     _, command, *tests = sys.argv
     # As on a system: a directory of one's own to begin in.
     os.chdir("/work")
-    os.environ.update(PATH="/usr/bin:/bin", TMPDIR="/work/tmp")
+    os.environ.update(PATH=os.environ.pop("CHILDREN_PATH"), TMPDIR="/work/tmp")
+    # What is written to it is read by nobody.
+    os.devnull = "/work/null"
+    open(os.devnull, "x").close()
     with open("/results/events", "w", encoding="utf-8", buffering=1) as events:
         if command == "list":
             recorder.list_tests(MODULES, events)

@@ -1,6 +1,7 @@
 //! Running the tests in their guest, and what became of each.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -201,6 +202,11 @@ impl Guest {
         if !self.python.prefix.starts_with("/usr") {
             childproof.arg("--read").arg(&self.python.prefix);
         }
+        // Python finds its library by its own program, which it looks up there.
+        let mut children_path = OsString::from("CHILDREN_PATH=");
+        children_path.push(&self.python.bin);
+        children_path.push(":/usr/bin:/bin");
+        childproof.arg("--env").arg(children_path);
         childproof.arg(&self.component).arg(command).args(tests);
         let status = childproof
             .env("PATH", path)
