@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`build`] | calling cargo, adding the guests' target, and installing tools |
 //! | [`build_all`] | the example `build-all`, from source to linked program |
+//! | [`cpython`] | CPython's own tests, in a guest |
 //! | [`demo`] | the example `repo-report`, from source to report |
 //! | [`deny`] | licenses, sources and duplicates of the dependencies, by `deny.toml` |
 //! | [`flavours`] | the agreement of the two flavours of the interface |
 //! | [`package`] | the packages of the interface, as `wkg` builds them |
+//! | [`python`] | components made of programs in Python |
 //! | [`readme`] | what the README says: its blocks, and running its commands |
 //! | [`run`] | running an example's guest with the command `childproof` |
 //! | [`wit`] | the vendored WIT of WASI |
@@ -16,10 +18,12 @@
 
 pub mod build;
 pub mod build_all;
+pub mod cpython;
 pub mod demo;
 pub mod deny;
 pub mod flavours;
 pub mod package;
+pub mod python;
 pub mod readme;
 pub mod run;
 pub mod wit;

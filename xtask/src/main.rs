@@ -33,6 +33,15 @@ enum Chore {
     },
     /// Build the guests of the examples for wasm32-wasip2 and print where they are
     Guests,
+    /// Run CPython's own tests of subprocess and asyncio in a guest, and compare what comes out with
+    /// tests/cpython/expectations.toml
+    Cpython {
+        /// Run only the tests with one of these in their names, and print all there is to read about them
+        tests: Vec<String>,
+        /// Take the version of the tests that Debian has today
+        #[arg(long)]
+        debian: bool,
+    },
     /// Copy the WIT of WASI from the wasmtime-wasi that Cargo.lock names
     Wit {
         /// Change nothing; fail when the copies differ, or when the two flavours of the interface do and
@@ -56,6 +65,10 @@ fn main() -> Result<ExitCode> {
     match Arguments::parse().chore {
         Chore::Demo { path } => return xtask::demo::run(path.as_deref()),
         Chore::BuildAll { path, options } => return xtask::build_all::run(path.as_deref(), &options),
+        Chore::Cpython { tests, debian } => {
+            use xtask::cpython::From;
+            return xtask::cpython::run(&tests, if debian { From::Debian } else { From::Anywhere });
+        }
         Chore::Guests => {
             for guest in xtask::build::GUESTS {
                 println!("{}", xtask::build::guest(guest)?.display());

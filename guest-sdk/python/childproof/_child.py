@@ -10,7 +10,7 @@ from wit_world.imports import wasi_io_poll as io_poll
 
 from . import _signals
 from ._errors import os_error
-from ._resource import release
+from ._resource import hold, release
 
 EndedBy = Literal["itself", "guest", "wall-time", "output", "cpu-time", "memory", "file-size"]
 """Who ended a process: itself, the guest by a signal, or the limit of the host that it ran into."""
@@ -35,8 +35,8 @@ class Child:
         self.returncode: int | None = None
         self.ended_by: EndedBy | None = None
         self.usage: process.Usage | None = None
-        self._handle: process.Process | None = handle
-        self._exit: io_poll.Pollable | None = handle.subscribe()
+        self._handle: process.Process | None = hold(handle)
+        self._exit: io_poll.Pollable | None = hold(handle.subscribe())
         _children[self.pid] = self
 
     def source(self) -> io_poll.Pollable | None:

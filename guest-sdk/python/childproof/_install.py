@@ -4,6 +4,8 @@ import asyncio
 import subprocess
 from asyncio import unix_events
 
+from componentize_py_types import Err
+
 from . import _os
 from ._loop import EventLoop
 from ._popen import Popen
@@ -15,6 +17,8 @@ def install() -> None:
     _set(subprocess, _can_fork_exec=True, Popen=Popen)
     # The policy is what asyncio.new_event_loop asks; the names are what a caller may make a loop with himself.
     _set(unix_events._UnixDefaultEventLoopPolicy, _loop_factory=EventLoop)
+    # It is frozen, and an exception has to take a traceback: contextlib and unittest set it.
+    _set(Err, __setattr__=Exception.__setattr__)
     for module in (asyncio, unix_events):
         _set(module, SelectorEventLoop=EventLoop, EventLoop=EventLoop)
 

@@ -15,7 +15,7 @@ from componentize_py_types import Err
 from wit_world.imports import wasi_io_poll as io_poll
 from wit_world.imports import wasi_io_streams as streams
 
-from ._resource import abandon, release, sweep
+from ._resource import abandon, hold, let_go, release, sweep
 from ._wait import wait
 
 READ_LEN = 64 * 1024
@@ -40,7 +40,7 @@ class _End[S: _Stream]:
     """A stream with the one pollable that it ever needs. The pollable is dropped first, as ``wasi:io`` demands."""
 
     def __init__(self, stream: S) -> None:
-        self._stream: S | None = stream
+        self._stream: S | None = hold(stream)
         self._pollable: io_poll.Pollable | None = None
 
     @property
@@ -55,7 +55,7 @@ class _End[S: _Stream]:
     def pollable(self) -> io_poll.Pollable:
         """What is ready when the stream is."""
         if self._pollable is None:
-            self._pollable = self.stream().subscribe()
+            self._pollable = hold(self.stream().subscribe())
         return self._pollable
 
     def source(self) -> io_poll.Pollable | None:
@@ -66,6 +66,7 @@ class _End[S: _Stream]:
         """The stream, for another process: this end is closed."""
         stream = self.stream()
         self._release_pollable()
+        let_go(stream)
         self._stream = None
         return stream
 

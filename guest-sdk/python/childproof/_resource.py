@@ -2,7 +2,8 @@
 
 Python drops an object when its last reference goes, or when the collector finds it: in the middle of whatever runs then.
 A resource may not be dropped there, for the host may be waiting for an answer of this very component. So what a finaliser
-finds is *abandoned*, and dropped at the next call of this package that starts, waits or reads anyway.
+finds is *abandoned*, and dropped at the next call of this package that starts, waits or reads anyway. componentize-py gives
+each resource a finaliser of its own, so those that an object keeps for long are *held* here, out of the collector's reach.
 """
 
 from collections import deque
@@ -23,10 +24,23 @@ class Resource(Protocol):
 
 
 _abandoned: deque[Callable[[], None]] = deque()
+_held: dict[int, Resource] = {}
+
+
+def hold[R: Resource](resource: R) -> R:
+    """Keep a resource until it is released, or let go of, whatever becomes of the object that has it."""
+    _held[id(resource)] = resource
+    return resource
+
+
+def let_go(resource: Resource) -> None:
+    """Keep a resource no longer: it is to be another's."""
+    _held.pop(id(resource), None)
 
 
 def release(resource: Resource) -> None:
     """Drop a resource now."""
+    let_go(resource)
     resource.__exit__(None, None, None)
 
 

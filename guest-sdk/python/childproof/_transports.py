@@ -247,6 +247,7 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
     _proc: Popen | None
 
     if TYPE_CHECKING:
+        _exit_waiters: list[asyncio.Future[int]]
         _pipes: dict[int, Any]
 
     def _start(
@@ -280,6 +281,14 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
         if stdin is not None and isinstance(stdin.pipe, WriteTransport):
             stdin.pipe.hang_up()
         self._process_exited(code)
+
+    def _process_exited(self, returncode: int) -> None:
+        super()._process_exited(returncode)
+        # The base class tells those who wait once all pipes are connected and lost: never, if one could not be connected.
+        waiters, self._exit_waiters = self._exit_waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(returncode)
 
     def _stop(self) -> None:
         for watch in self._watches:
