@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`build`] | calling cargo, and adding the guests' target |
 //! | [`build_all`] | the example `build-all`, from source to linked program |
+//! | [`c`] | the C library and what is built with it: its bindings, and calling make |
 //! | [`demo`] | the example `repo-report`, from source to report |
 //! | [`deny`] | licenses, sources and duplicates of the dependencies, by `deny.toml` |
 //! | [`flavours`] | the agreement of the two flavours of the interface |
@@ -15,6 +16,7 @@
 
 pub mod build;
 pub mod build_all;
+pub mod c;
 pub mod demo;
 pub mod deny;
 pub mod flavours;
