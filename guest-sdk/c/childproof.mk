@@ -27,13 +27,15 @@ WASI_CC ?= $(WASI_SDK_PATH)/bin/clang --target=wasm32-wasip2
 else
 WASM_COMPONENT_LD ?= $(firstword $(shell command -v wasm-component-ld) \
     $(wildcard $(shell rustc --print sysroot)/lib/rustlib/*/bin/wasm-component-ld) wasm-component-ld)
-WASI_CC ?= clang --target=wasm32-wasi -fuse-ld=$(WASM_COMPONENT_LD) -Wno-unused-command-line-argument
+WASI_CC ?= clang --target=wasm32-wasi -nostartfiles -fuse-ld=$(WASM_COMPONENT_LD) -Wno-unused-command-line-argument
+childproof_start := childproof_start
 endif
 CFLAGS ?= -O2 -g0
 CHILDPROOF_CC = $(WASI_CC) -std=c11 $(CFLAGS) -I$(CHILDPROOF_DIR) $(LDFLAGS)
 
 childproof_bindings_dir := $(or $(BINDINGS),$(BUILD)/bindings)
-childproof_names := childproof childproof_communicate childproof_error childproof_path childproof_stream childproof_text
+childproof_names := childproof childproof_communicate childproof_error childproof_path childproof_stream childproof_text \
+    $(childproof_start)
 CHILDPROOF := $(childproof_names:%=$(BUILD)/%.o) $(BUILD)/childproof_bindings.o \
     $(childproof_bindings_dir)/childproof_bindings_component_type.o
 childproof_generated := $(addprefix $(childproof_bindings_dir)/childproof_bindings,.h .c _component_type.o)
