@@ -41,7 +41,8 @@ CHILDPROOF := $(childproof_names:%=$(BUILD)/%.o) $(BUILD)/childproof_bindings.o 
 childproof_generated := $(addprefix $(childproof_bindings_dir)/childproof_bindings,.h .c _component_type.o)
 
 $(childproof_names:%=$(BUILD)/%.o): $(BUILD)/%.o: $(CHILDPROOF_DIR)/%.c $(CHILDPROOF_DIR)/childproof.h \
-    $(CHILDPROOF_DIR)/childproof_internal.h $(childproof_bindings_dir)/childproof_bindings.h
+    $(CHILDPROOF_DIR)/childproof_internal.h $(CHILDPROOF_DIR)/childproof.mk \
+    $(childproof_bindings_dir)/childproof_bindings.h
 	@mkdir -p $(BUILD)
 	$(WASI_CC) -std=c11 $(CFLAGS) -Wall -Wextra -Werror -I$(childproof_bindings_dir) -c -o $@ $<
 

@@ -1,6 +1,6 @@
 //! The C library of `guest-sdk/c` and what is built with it: its bindings, and calling make.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -60,6 +60,10 @@ pub fn bindings(into: &Path) -> Result<()> {
 /// When the bindings cannot be generated, and when make is missing or fails, which it explains on standard error.
 pub fn build(target: &str) -> Result<PathBuf> {
     let build = build_directory()?;
+    fs::create_dir_all(&build).with_context(|| format!("cannot make {}", build.display()))?;
+    // Of two that build at the same time, the second finds it done. The lock is given up with the file.
+    let lock = File::create(build.join("lock")).context("cannot make the lock of the build directory")?;
+    lock.lock().context("cannot lock the build directory")?;
     let bindings = build.join("bindings");
     self::bindings(&bindings)?;
     let target = build.join(target);
@@ -70,9 +74,11 @@ pub fn build(target: &str) -> Result<PathBuf> {
         .arg(format!("BINDINGS={}", bindings.display()))
         .arg(&target)
         .current_dir(directory())
-        // A cargo that runs below a make is not to hand on that one's flags.
+        // What cargo was told, by a make above it or about programs for this machine, is not for this.
         .env_remove("MAKEFLAGS")
         .env_remove("MAKELEVEL")
+        .env_remove("CFLAGS")
+        .env_remove("LDFLAGS")
         .stdin(Stdio::null())
         .status()
         .context("cannot run make")?;
