@@ -8,7 +8,7 @@
 # WASI and links components. It takes one of
 #
 #     WASI_SDK_PATH   the directory of a wasi-sdk that has wasm32-wasip2
-#     (nothing)       clang, lld, wasi-libc and libclang-rt-dev-wasm32 as Debian and Ubuntu have them, and the program
+#     (nothing)       clang, lld, wasi-libc and libclang-rt-dev-wasm32 as Debian has them, and the program
 #                     wasm-component-ld that comes with Rust. Another: WASM_COMPONENT_LD
 #
 # and, for the bindings, one of

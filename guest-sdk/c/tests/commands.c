@@ -96,6 +96,9 @@ void the_working_directory(void) {
 }
 
 void what_is_refused_is_named(void) {
+    CHECK(cp_last_error()->code == CP_ERROR_NONE && cp_last_error()->number == 0);
+    CHECK(strcmp(cp_error_name(CP_ERROR_NONE), "none") == 0 && strcmp(cp_error_name(CP_ERROR_LOCAL), "local") == 0);
+
     cp_command *command = cp_command_new("no-such-grant");
     CHECK(cp_spawn(command) == NULL);
     CHECK_ERROR(CP_ERROR_UNKNOWN_GRANT, ENOENT, "");
@@ -109,6 +112,9 @@ void what_is_refused_is_named(void) {
     CHECK_ERROR(CP_ERROR_REFUSED, EACCES, "args[1]");
     CHECK(strstr(cp_last_error()->text, "args[1] was refused: ") == cp_last_error()->text);
     CHECK(strstr(cp_last_error()->text, cp_last_error()->message) != NULL && *cp_last_error()->message != '\0');
+    /* The test that runs this looks for them. */
+    cp_perror("echo");
+    cp_perror(NULL);
     cp_command_free(command);
 
     command = cp_command_new("picky");

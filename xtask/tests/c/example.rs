@@ -102,3 +102,24 @@ fn its_makefile_builds_it() {
     );
     assert_eq!(text(&output.stdout), "a\nb\n", "{}", text(&output.stderr));
 }
+
+#[test]
+fn the_smallest_guest_says_what_the_readme_shows() {
+    let guest = c::build("hello-c.wasm").unwrap();
+    let output = run(
+        &xtask::root().join("examples/hello-c/policy.toml"),
+        None,
+        &guest,
+        &[],
+        b"",
+    );
+    let stdout = text(&output.stdout);
+    assert!(output.status.success(), "{stdout}{}", text(&output.stderr));
+    let system = Command::new("uname").arg("-sr").output().unwrap().stdout;
+    let (first, second) = stdout.split_once('\n').unwrap();
+    assert_eq!(first, format!("this machine runs {}", text(&system).trim_end()));
+    assert!(
+        second.starts_with("its name is none of my business: args[1] was refused: "),
+        "{second}"
+    );
+}

@@ -15,6 +15,15 @@ fn holds(name: &str) {
             assert_eq!(said, Some("it read a line\n"));
             assert_eq!(stderr, "problem\n");
         }
+        "what_is_refused_is_named" => {
+            assert_eq!(said, Some(""), "{stderr}");
+            let (_, printed) = stderr.split_once("\necho: args[1] was refused: ").expect(&stderr);
+            let (message, rest) = printed.split_once('\n').expect(&stderr);
+            assert!(
+                rest.starts_with(&format!("args[1] was refused: {message}\n")),
+                "{stderr}"
+            );
+        }
         _ => assert_eq!(said, Some(""), "{stderr}"),
     }
 }
