@@ -4,6 +4,7 @@
 mod documents;
 mod example;
 mod guest;
+mod handles;
 mod host;
 mod translate;
 
