@@ -3,8 +3,8 @@
  *
  *     sort-filter [OPTION OF SORT]... [FILE]
  *
- * The lines pass through this program on their way to sort, and sort prints them itself: no line waits here, however many
- * there are.
+ * The lines pass through this program on their way to sort, and sort prints them itself: no line waits here, however
+ * many there are.
  */
 
 #include <stdbool.h>

@@ -9,7 +9,7 @@
 
 #include "childproof_internal.h"
 
-/* ----------------------------------------------------------------------------------------------------------- commands */
+/* ------------------------------------------------------------------------------------------------------ commands */
 
 static childproof_process_types_borrow_command_t borrow_command(const cp_command *command) {
     return childproof_process_types_borrow_command(command->handle);
@@ -158,9 +158,12 @@ int cp_command_output_limit(cp_command *command, uint64_t bytes) {
     return 0;
 }
 
-/* -------------------------------------------------------------------------------------------------- standard streams */
+/* --------------------------------------------------------------------------------------------- standard streams */
 
-/* What a stream of a command is to be. The three types of the interface have the same cases, but for stderr's last one. */
+/*
+ * What a stream of a command is to be. The three types of the interface have the same cases, but for stderr's last
+ * one.
+ */
 typedef struct choice {
     enum { CHOICE_NULL, CHOICE_PIPED, CHOICE_INHERIT, CHOICE_FILE, CHOICE_STREAM, CHOICE_STDOUT } kind;
     childproof_process_types_file_stream_t file;
@@ -341,7 +344,7 @@ int cp_command_from(cp_command *command, cp_stream stream, cp_process *from, cp_
     return 0;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- processes */
+/* ----------------------------------------------------------------------------------------------------- processes */
 
 static childproof_process_types_borrow_process_t borrow_process(const cp_process *process) {
     return childproof_process_types_borrow_process(process->handle);

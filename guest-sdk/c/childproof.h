@@ -1,8 +1,9 @@
 /*
  * childproof.h: start and drive native programs from a sandboxed guest.
  *
- * A guest does not name a file to run. It names a grant, an entry of the policy that its host was given, which says what
- * program that is and what it may be given. What the policy does not allow is refused, with the field that was wrong.
+ * A guest does not name a file to run. It names a grant, an entry of the policy that its host was given, which says
+ * what program that is and what it may be given. What the policy does not allow is refused, with the field that was
+ * wrong.
  *
  *     cp_command *sort = cp_command_new("sort");
  *     cp_command_arg(sort, "-u");
@@ -19,16 +20,17 @@
  *     cp_output_free(&output);
  *     cp_free(process);
  *
- * Errors. A function that answers int answers 0, or -1 with errno set; one that answers a pointer answers NULL with errno
- * set. What exactly went wrong stands in cp_last_error() until the next function of this library fails.
+ * Errors. A function that answers int answers 0, or -1 with errno set; one that answers a pointer answers NULL with
+ * errno set. What exactly went wrong stands in cp_last_error() until the next function of this library fails.
  *
- * Memory. A pointer that is given to a function is not kept: strings and bytes are copied before it returns. What a function
- * gives is said with it. Where memory runs out a function fails with ENOMEM, with one exception: what the host answers is put
- * into memory by code that was generated, and that ends the guest. Limits on output bound it.
+ * Memory. A pointer that is given to a function is not kept: strings and bytes are copied before it returns. What a
+ * function gives is said with it. Where memory runs out a function fails with ENOMEM, with one exception: what the
+ * host answers is put into memory by code that was generated, and that ends the guest. Limits on output bound it.
  *
  * Strings are UTF-8 without a NUL. What else stands in one is an invalid argument.
  *
- * Threads. A guest of WASI 0.2 has one. The last error is the only state that this library keeps outside of the objects below.
+ * Threads. A guest of WASI 0.2 has one. The last error is the only state that this library keeps outside of the
+ * objects below.
  */
 #ifndef CHILDPROOF_H
 #define CHILDPROOF_H
@@ -56,9 +58,12 @@ typedef uint64_t cp_duration;
 /* For a duration: no end. For a limit: none but that of the policy. */
 #define CP_UNSET UINT64_MAX
 
-/* ------------------------------------------------------------------------------------------------------------ errors */
+/* ------------------------------------------------------------------------------------------------------- errors */
 
-/* Why a function failed: the cases of the interface, each with what errno is then. wit/0.2/types.wit has the whole of it. */
+/*
+ * Why a function failed: the cases of the interface, each with what errno is then. wit/0.2/types.wit has the whole of
+ * it.
+ */
 typedef enum cp_error_code {
     CP_ERROR_NONE = 0,
     CP_ERROR_UNKNOWN_GRANT,         /* ENOENT: the policy has no grant of this name */
@@ -116,25 +121,25 @@ const char *cp_error_name(cp_error_code code);
 /* The same of a quota: "live-processes". */
 const char *cp_quota_name(cp_quota quota);
 
-/* ----------------------------------------------------------------------------------------------------------- commands */
+/* ------------------------------------------------------------------------------------------------------ commands */
 
 /* The standard streams of a process. */
 typedef enum cp_stream { CP_STDIN = 0, CP_STDOUT = 1, CP_STDERR = 2 } cp_stream;
 
 /* What a standard stream can be. Files and streams of other processes have functions of their own. */
 typedef enum cp_stdio {
-    CP_NULL,      /* nothing: end of file at once, or what is written is thrown away. Every stream is this at first */
-    CP_PIPE,      /* a pipe, for cp_communicate, cp_read, cp_write and cp_command_from */
-    CP_INHERIT,   /* the guest's own stream of this name */
-    CP_TO_STDOUT  /* for CP_STDERR alone: wherever standard output goes, in the order of writing */
+    CP_NULL,     /* nothing: end of file at once, or what is written is thrown away. Every stream is this at first */
+    CP_PIPE,     /* a pipe, for cp_communicate, cp_read, cp_write and cp_command_from */
+    CP_INHERIT,  /* the guest's own stream of this name */
+    CP_TO_STDOUT /* for CP_STDERR alone: wherever standard output goes, in the order of writing */
 } cp_stdio;
 
 /*
- * A command for the program of the grant: no arguments, the environment and the working directory that the policy says, and
- * null streams. To be freed with cp_command_free. NULL with ENOMEM.
+ * A command for the program of the grant: no arguments, the environment and the working directory that the policy
+ * says, and null streams. To be freed with cp_command_free. NULL with ENOMEM.
  *
- * The functions that set something need not be checked one by one: what was wrong is remembered, and cp_spawn fails with the
- * first of it. A command of NULL is taken, too, and fails with ENOMEM.
+ * The functions that set something need not be checked one by one: what was wrong is remembered, and cp_spawn fails
+ * with the first of it. A command of NULL is taken, too, and fails with ENOMEM.
  */
 cp_command *cp_command_new(const char *grant);
 
@@ -157,9 +162,9 @@ int cp_command_env(cp_command *command, const char *key, const char *value);
 int cp_command_clear_env(cp_command *command);
 
 /*
- * Sets the working directory, a path of the guest's as fopen has it: below a directory that the guest was given, a relative
- * one from the guest's current directory. CP_ERROR_INVALID_ARGUMENT where the guest has no such directory; that it does not
- * exist below is said by cp_spawn.
+ * Sets the working directory, a path of the guest's as fopen has it: below a directory that the guest was given, a
+ * relative one from the guest's current directory. CP_ERROR_INVALID_ARGUMENT where the guest has no such directory;
+ * that it does not exist below is said by cp_spawn.
  */
 int cp_command_cwd(cp_command *command, const char *path);
 
@@ -167,24 +172,24 @@ int cp_command_cwd(cp_command *command, const char *path);
 int cp_command_stdio(cp_command *command, cp_stream stream, cp_stdio what);
 
 /*
- * Makes a file a standard stream. The path is one of the guest's as fopen has it, the flags are those of open in <fcntl.h>:
- * O_RDONLY, O_WRONLY or O_RDWR, with O_APPEND, O_CREAT, O_EXCL, O_TRUNC, O_NOFOLLOW. The file is opened here, and for the
- * process it begins at its beginning; with O_APPEND each write goes to its end. CP_ERROR_LOCAL where it cannot be opened,
- * with errno as open has it.
+ * Makes a file a standard stream. The path is one of the guest's as fopen has it, the flags are those of open in
+ * <fcntl.h>: O_RDONLY, O_WRONLY or O_RDWR, with O_APPEND, O_CREAT, O_EXCL, O_TRUNC, O_NOFOLLOW. The file is opened
+ * here, and for the process it begins at its beginning; with O_APPEND each write goes to its end. CP_ERROR_LOCAL
+ * where it cannot be opened, with errno as open has it.
  */
 int cp_command_file(cp_command *command, cp_stream stream, const char *path, int flags);
 
 /*
- * Makes the pipe of another process a standard stream: for CP_STDIN what `from` writes (`of` is CP_STDOUT or CP_STDERR), for
- * an output what `from` reads (CP_STDIN). The host passes the pipe on, no byte is copied. The pipe is gone from `from` then,
- * whether the command is ever started or not, and it serves the first spawn that succeeds. What was written to it is flushed
- * before. CP_ERROR_LOCAL with EBADF if the stream of `from` is not piped, or gone.
+ * Makes the pipe of another process a standard stream: for CP_STDIN what `from` writes (`of` is CP_STDOUT or
+ * CP_STDERR), for an output what `from` reads (CP_STDIN). The host passes the pipe on, no byte is copied. The pipe is
+ * gone from `from` then, whether the command is ever started or not, and it serves the first spawn that succeeds.
+ * What was written to it is flushed before. CP_ERROR_LOCAL with EBADF if the stream of `from` is not piped, or gone.
  */
 int cp_command_from(cp_command *command, cp_stream stream, cp_process *from, cp_stream of);
 
 /*
- * Sets how long the process may live. Then its tree is killed, and its status says CP_LIMIT_WALL_TIME. The policy's own limit
- * holds where it is stricter.
+ * Sets how long the process may live. Then its tree is killed, and its status says CP_LIMIT_WALL_TIME. The policy's
+ * own limit holds where it is stricter.
  */
 int cp_command_timeout(cp_command *command, cp_duration after);
 
@@ -195,15 +200,16 @@ int cp_command_timeout(cp_command *command, cp_duration after);
 int cp_command_output_limit(cp_command *command, uint64_t bytes);
 
 /*
- * Starts the process. To be freed with cp_free, which also kills it. NULL with errno set; then no process is left, and the
- * command is as it was. A command may be started more than once.
+ * Starts the process. To be freed with cp_free, which also kills it. NULL with errno set; then no process is left,
+ * and the command is as it was. A command may be started more than once.
  */
 cp_process *cp_spawn(cp_command *command);
 
-/* ----------------------------------------------------------------------------------------------------------- the ends */
+/* ------------------------------------------------------------------------------------------------------ the ends */
 
 /*
- * A signal, by name. These are no numbers of any system's: those differ. CP_SIGRTMIN + n is a real-time signal, n up to 255.
+ * A signal, by name. These are no numbers of any system's: those differ. CP_SIGRTMIN + n is a real-time signal, n up
+ * to 255.
  */
 enum {
     CP_SIGABRT = 1,
@@ -260,25 +266,25 @@ typedef enum cp_limit {
     CP_LIMIT_WALL_TIME, /* of the command or of the policy */
     CP_LIMIT_OUTPUT,    /* the bytes that may be written to its pipes */
     CP_LIMIT_CPU_TIME,
-    CP_LIMIT_MEMORY,    /* where the host can know that this was the cause */
-    CP_LIMIT_FILE_SIZE  /* the size of a file it wrote */
+    CP_LIMIT_MEMORY,   /* where the host can know that this was the cause */
+    CP_LIMIT_FILE_SIZE /* the size of a file it wrote */
 } cp_limit;
 
 /* How a process ended, and by whom. */
 typedef struct cp_status {
     cp_termination termination;
-    uint32_t code;        /* of CP_EXITED: 0 to 255 on POSIX, any on Windows; else 0 */
-    int signal;           /* of CP_SIGNALED: CP_SIGKILL, ...; else 0 */
+    uint32_t code; /* of CP_EXITED: 0 to 255 on POSIX, any on Windows; else 0 */
+    int signal;    /* of CP_SIGNALED: CP_SIGKILL, ...; else 0 */
     cp_ended_by ended_by;
-    cp_limit limit;       /* of CP_BY_LIMIT; else CP_LIMIT_NONE */
+    cp_limit limit; /* of CP_BY_LIMIT; else CP_LIMIT_NONE */
 } cp_status;
 
 /* Whether it exited with 0. */
 bool cp_success(const cp_status *status);
 
 /*
- * Writes how a process ended for a person to read, "exited with 3", "ended by SIGKILL (limit: wall-time)", as snprintf does:
- * no more than `size` bytes with the NUL, and the answer is the length that it has whole.
+ * Writes how a process ended for a person to read, "exited with 3", "ended by SIGKILL (limit: wall-time)", as
+ * snprintf does: no more than `size` bytes with the NUL, and the answer is the length that it has whole.
  */
 size_t cp_status_text(const cp_status *status, char *buffer, size_t size);
 
@@ -289,8 +295,8 @@ const char *cp_signal_name(int signal);
 const char *cp_limit_name(cp_limit limit);
 
 /*
- * Waits until the process has ended; not for the ends of its pipes, and it reads nothing: a process that fills a pipe never
- * ends. cp_communicate is for that. Answers the same each time. `status` may be NULL.
+ * Waits until the process has ended; not for the ends of its pipes, and it reads nothing: a process that fills a pipe
+ * never ends. cp_communicate is for that. Answers the same each time. `status` may be NULL.
  */
 int cp_wait(cp_process *process, cp_status *status);
 
@@ -337,12 +343,12 @@ int cp_usage(cp_process *process, cp_resources *usage);
 uint64_t cp_id(cp_process *process);
 
 /*
- * Kills the process and its tree if it has not ended, closes its pipes, and frees it. What was written to its stdin before
- * is still written as far as it is read. NULL is nothing.
+ * Kills the process and its tree if it has not ended, closes its pipes, and frees it. What was written to its stdin
+ * before is still written as far as it is read. NULL is nothing.
  */
 void cp_free(cp_process *process);
 
-/* -------------------------------------------------------------------------------------------------------- communicate */
+/* --------------------------------------------------------------------------------------------------- communicate */
 
 /* Bytes of a process. A NUL stands behind them, which `size` does not count. */
 typedef struct cp_bytes {
@@ -358,46 +364,58 @@ typedef struct cp_output {
     bool complete;    /* whether both streams were read to their ends */
 } cp_output;
 
-/* What cp_communicate may take. Write `cp_limits limits = CP_LIMITS;` and set what differs, so that a field can be added. */
+/*
+ * What cp_communicate may take. Write `cp_limits limits = CP_LIMITS;` and set what differs, so that a field can be
+ * added.
+ */
 typedef struct cp_limits {
-    cp_duration timeout;   /* how long the call may take; CP_UNSET: as long as the process does */
-    uint64_t output_limit; /* bytes of both streams that it may hold; CP_UNSET: what the policy allows, 64 MiB without more */
-    cp_duration drain;     /* how long to read on while another process holds the pipes; CP_UNSET: what the policy says */
+    /* How long the call may take. CP_UNSET: as long as the process does. */
+    cp_duration timeout;
+    /* How many bytes of both streams together it may hold. CP_UNSET: what the policy allows, 64 MiB if that says nothing. */
+    uint64_t output_limit;
+    /* How long to read on after the end while another process holds the pipes. CP_UNSET: what the policy says. */
+    cp_duration drain;
 } cp_limits;
 #define CP_LIMITS {CP_UNSET, CP_UNSET, CP_UNSET}
 
 /*
- * Writes `input` to the process's stdin and closes it, reads its stdout and stderr to their ends, all at the same time, and
- * waits. An input of NULL closes stdin, too. `limits` may be NULL: none but those of the policy. That the process does not
- * read its input is no error, and neither is that it fails: see `output->status`.
+ * Writes `input` to the process's stdin and closes it, reads its stdout and stderr to their ends, all at the same
+ * time, and waits. An input of NULL closes stdin, too. `limits` may be NULL: none but those of the policy. That the
+ * process does not read its input is no error, and neither is that it fails: see `output->status`.
  *
- * `output` is the caller's, to be freed with cp_output_free whether the call succeeds or not. It holds something after a
- * success, and after EFBIG what was read. After ETIMEDOUT and EFBIG a further call, with an input of NULL, goes on where this
- * one was. EINVAL for an input where stdin is not piped, and where cp_read has begun to read a stream that has not ended.
+ * `output` is the caller's, to be freed with cp_output_free whether the call succeeds or not. It holds something
+ * after a success, and after EFBIG what was read. After ETIMEDOUT and EFBIG a further call, with an input of NULL,
+ * goes on where this one was.
+ *
+ * EINVAL for an input where stdin is not piped, or cp_write or cp_poll was called for it: with an input of NULL, what
+ * was written is kept. EINVAL, too, where cp_read or cp_poll was called for a stream whose end was not read.
  */
 int cp_communicate(cp_process *process, const void *input, size_t size, const cp_limits *limits, cp_output *output);
 
 /*
- * Starts a command with pipes for the streams that were not set, communicates, and frees the process, which kills it if it has
- * not ended: all of popen to pclose. The command is the caller's still. Else as cp_spawn and cp_communicate.
+ * Starts a command with pipes for the streams that were not set, communicates, and frees the process, which kills it
+ * if it has not ended: all of popen to pclose. The command is the caller's still. Else as cp_spawn and
+ * cp_communicate.
  */
 int cp_run(cp_command *command, const void *input, size_t size, const cp_limits *limits, cp_output *output);
 
 /* Frees what an output holds and makes it empty. */
 void cp_output_free(cp_output *output);
 
-/* ------------------------------------------------------------------------------------------------------ piped streams */
+/* ------------------------------------------------------------------------------------------------- piped streams */
 
 /* EBADF below, with CP_ERROR_LOCAL, is a stream that is not piped, was closed, or was given to another process. */
 
 /*
- * Reads from CP_STDOUT or CP_STDERR, and waits until there is something: at least 1 byte, 0 at the end, -1 for an error.
+ * Reads from CP_STDOUT or CP_STDERR, and waits until there is something: at least 1 byte, 0 at the end, -1 for an
+ * error.
  */
 ssize_t cp_read(cp_process *process, cp_stream stream, void *buffer, size_t size);
 
 /*
- * Writes all of it to stdin, and waits as often as it takes: `size`, or -1. EPIPE once nobody reads; the write that finds out
- * may be one after the process closed its end. A process whose output nobody reads may stop reading: see cp_poll.
+ * Writes all of it to stdin, and waits as often as it takes: `size`, or -1. EPIPE once nobody reads; the write that
+ * finds out may be one after the process closed its end. A process whose output nobody reads may stop reading: see
+ * cp_poll.
  */
 ssize_t cp_write(cp_process *process, const void *bytes, size_t size);
 
@@ -415,18 +433,18 @@ typedef enum cp_event {
     CP_ON_STDIN,  /* cp_write_some will not wait */
     CP_ON_STDOUT, /* cp_read will not wait: there are bytes, or the end */
     CP_ON_STDERR,
-    CP_ON_END     /* the process has ended */
+    CP_ON_END /* the process has ended */
 } cp_event;
 
 typedef struct cp_poll_item {
     cp_process *process; /* NULL for one to be passed over */
     cp_event event;
-    bool ready;          /* answered */
+    bool ready; /* answered */
 } cp_poll_item;
 
 /*
- * Waits until something of it is ready, but no longer than `timeout`: CP_UNSET is for ever, 0 not to wait at all. Answers how
- * many are ready, 0 if the time is over, or -1; EINVAL where there is nothing to wait for, and no time.
+ * Waits until something of it is ready, but no longer than `timeout`: CP_UNSET is for ever, 0 not to wait at all.
+ * Answers how many are ready, 0 if the time is over, or -1; EINVAL where there is nothing to wait for, and no time.
  */
 int cp_poll(cp_poll_item *items, size_t count, cp_duration timeout);
 

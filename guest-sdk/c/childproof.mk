@@ -25,8 +25,13 @@ BUILD ?= build
 ifdef WASI_SDK_PATH
 WASI_CC ?= $(WASI_SDK_PATH)/bin/clang --target=wasm32-wasip2
 else
-WASM_COMPONENT_LD ?= $(firstword $(shell command -v wasm-component-ld) \
-    $(wildcard $(shell rustc --print sysroot)/lib/rustlib/*/bin/wasm-component-ld) wasm-component-ld)
+ifndef WASM_COMPONENT_LD
+WASM_COMPONENT_LD := $(firstword $(shell command -v wasm-component-ld) \
+    $(wildcard $(shell rustc --print sysroot)/lib/rustlib/*/bin/wasm-component-ld))
+endif
+ifeq ($(WASM_COMPONENT_LD),)
+$(error there is no wasm-component-ld: Rust from rustup has it, and `cargo install wasm-component-ld` gets it)
+endif
 WASI_CC ?= clang --target=wasm32-wasi -nostartfiles -fuse-ld=$(WASM_COMPONENT_LD) -Wno-unused-command-line-argument
 childproof_start := childproof_start
 endif

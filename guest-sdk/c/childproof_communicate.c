@@ -44,7 +44,11 @@ static bool keep_both(wit_bytes *out, wit_bytes *err, cp_output *output) {
 }
 
 /* Closes what was written to, and refuses to leave bytes behind in a stream that is being read. */
-static int hand_back(cp_process *process) {
+static int hand_back(cp_process *process, bool has_input) {
+    if (has_input && process->pipes[CP_STDIN].state == CPI_OPEN) {
+        return cpi_fail(CP_ERROR_INVALID_ARGUMENT, EINVAL, "input",
+                        "stdin was polled or written to: go on with cp_write");
+    }
     for (cp_stream stream = CP_STDOUT; stream <= CP_STDERR; stream++) {
         if (process->pipes[stream].state == CPI_OPEN) {
             return cpi_fail(CP_ERROR_INVALID_ARGUMENT, EINVAL, cpi_stream_name(stream),
@@ -57,7 +61,7 @@ static int hand_back(cp_process *process) {
 
 int cp_communicate(cp_process *process, const void *input, size_t size, const cp_limits *limits, cp_output *output) {
     *output = (cp_output){.complete = false};
-    if (hand_back(process) != 0) {
+    if (hand_back(process, input != NULL) != 0) {
         return -1;
     }
     cp_limits given = CP_LIMITS;

@@ -10,9 +10,12 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ------------------------------------------------------------------------------------------------------------- tables */
+/* -------------------------------------------------------------------------------------------------------- tables */
 
-/* A case of the interface's error: its tag there, its code and name, what errno is then, and a sentence if it has no payload. */
+/*
+ * A case of the interface's error: its tag there, its code and name, what errno is then, and a sentence if it has no
+ * payload.
+ */
 typedef struct error_row {
     uint8_t tag;
     cp_error_code code;
@@ -37,7 +40,8 @@ static const error_row ERRORS[] = {
     ERROR(PROGRAM_BUSY, ETXTBSY, "program-busy", "the program is open for writing"),
     ERROR(DIRECTORY_NOT_FOUND, ENOENT, "directory-not-found", "the working directory does not exist"),
     ERROR(NOT_A_DIRECTORY, ENOTDIR, "not-a-directory", "the working directory is not a directory"),
-    ERROR(ARGUMENTS_TOO_LONG, E2BIG, "arguments-too-long", "arguments and environment are larger than the system takes"),
+    ERROR(ARGUMENTS_TOO_LONG, E2BIG, "arguments-too-long",
+          "arguments and environment are larger than the system takes"),
     ERROR(TOO_MANY_OPEN_FILES, EMFILE, "too-many-open-files", "the host has no file descriptor left"),
     ERROR(TOO_MANY_PROCESSES, EAGAIN, "too-many-processes", "the system has no process left for this user"),
     ERROR(OUT_OF_MEMORY, ENOMEM, "out-of-memory", "the system has no memory left"),
@@ -66,11 +70,8 @@ static const name_row QUOTAS[] = {
 #define LIMIT(CASE, NAME) {CHILDPROOF_PROCESS_TYPES_LIMIT_##CASE, CP_LIMIT_##CASE, NAME}
 
 static const name_row LIMITS[] = {
-    LIMIT(WALL_TIME, "wall-time"),
-    LIMIT(OUTPUT, "output"),
-    LIMIT(CPU_TIME, "cpu-time"),
-    LIMIT(MEMORY, "memory"),
-    LIMIT(FILE_SIZE, "file-size"),
+    LIMIT(WALL_TIME, "wall-time"), LIMIT(OUTPUT, "output"),       LIMIT(CPU_TIME, "cpu-time"),
+    LIMIT(MEMORY, "memory"),       LIMIT(FILE_SIZE, "file-size"),
 };
 
 #define SIGNAL(CASE) {CHILDPROOF_PROCESS_TYPES_SIGNAL_##CASE, CP_SIG##CASE, "SIG" #CASE}
@@ -156,7 +157,7 @@ const char *cp_signal_name(int signal) {
     return name_of(SIGNALS, LENGTH(SIGNALS), is_realtime ? CP_SIGRTMIN : signal);
 }
 
-/* ----------------------------------------------------------------------------------------------------- the last error */
+/* ------------------------------------------------------------------------------------------------ the last error */
 
 /* The one state of the library: the last error and the strings that it points to. */
 static struct {
@@ -314,7 +315,7 @@ void cp_perror(const char *what) {
     }
 }
 
-/* ------------------------------------------------------------------------------------------------- signals and statuses */
+/* -------------------------------------------------------------------------------------------- signals and statuses */
 
 bool cpi_signal(int signal, wit_signal *answer) {
     if (signal >= CP_SIGRTMIN && signal - CP_SIGRTMIN <= UINT8_MAX) {

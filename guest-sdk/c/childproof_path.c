@@ -1,8 +1,8 @@
 /*
  * Paths of the guest: which directory that it holds has a path, and opening files there.
  *
- * The rules are those by which the C library opens files: the longest name of a directory that the path begins with, `.` is
- * the root, of two of one name the later one. `..` is left for the host, which alone knows the symbolic links.
+ * The rules are those by which the C library opens files: the longest name of a directory that the path begins with,
+ * `.` is the root, of two of one name the later one. `..` is left for the host, which alone knows the symbolic links.
  */
 
 #include <errno.h>

@@ -1,9 +1,11 @@
 /*
- * Where a program begins, in place of the C library's crt1-command.o. For wasm32-wasi alone: wasm32-wasip2 has no need of it.
+ * Where a program begins, in place of the C library's crt1-command.o. For wasm32-wasi alone: wasm32-wasip2 has no
+ * need of it.
  *
- * In a C library that is some years old, Debian 12's for one, _start leaves it to the linker to call the constructors. The
- * linker then has every export call them, cabi_realloc among them, by which the host asks for memory in the middle of a call:
- * there a constructor may not call the host. Once somebody calls them by name, the linker leaves the exports as they are.
+ * In a C library that is some years old, Debian 12's for one, _start leaves it to the linker to call the
+ * constructors. The linker then has every export call them, cabi_realloc among them, by which the host asks for
+ * memory in the middle of a call: there a constructor may not call the host. Once somebody calls them by name, the
+ * linker leaves the exports as they are.
  */
 
 #include <wasi/api.h>

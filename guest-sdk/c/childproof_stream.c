@@ -96,8 +96,8 @@ ssize_t cp_read(cp_process *process, cp_stream stream, void *buffer, size_t size
         childproof_bindings_list_u8_t bytes;
         wasi_io_streams_stream_error_t error;
         size_t wanted = smaller(size, CALL_SIZE);
-        if (!wasi_io_streams_method_input_stream_blocking_read(wasi_io_streams_borrow_input_stream(pipe->end.in), wanted,
-                                                               &bytes, &error)) {
+        if (!wasi_io_streams_method_input_stream_blocking_read(wasi_io_streams_borrow_input_stream(pipe->end.in),
+                                                               wanted, &bytes, &error)) {
             if (error.tag != WASI_IO_STREAMS_STREAM_ERROR_CLOSED) {
                 return stream_failed(stream, &error);
             }
@@ -168,7 +168,8 @@ int cp_flush(cp_process *process) {
         return -1;
     }
     wasi_io_streams_stream_error_t error;
-    if (!wasi_io_streams_method_output_stream_blocking_flush(wasi_io_streams_borrow_output_stream(pipe->end.out), &error)) {
+    if (!wasi_io_streams_method_output_stream_blocking_flush(wasi_io_streams_borrow_output_stream(pipe->end.out),
+                                                             &error)) {
         return stream_failed(CP_STDIN, &error);
     }
     return 0;
@@ -182,7 +183,7 @@ int cp_close(cp_process *process, cp_stream stream) {
     return 0;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- polling */
+/* ------------------------------------------------------------------------------------------------------ polling */
 
 /* The pollable of one event. -1 where there is no such stream. */
 static int subscribe(const cp_poll_item *item, wasi_io_poll_own_pollable_t *pollable) {
@@ -191,16 +192,13 @@ static int subscribe(const cp_poll_item *item, wasi_io_poll_own_pollable_t *poll
             childproof_process_types_borrow_process(item->process->handle));
         return 0;
     }
-    cp_stream stream = item->event == CP_ON_STDIN    ? CP_STDIN
-                       : item->event == CP_ON_STDOUT ? CP_STDOUT
-                                                     : CP_STDERR;
+    cp_stream stream = item->event == CP_ON_STDIN ? CP_STDIN : item->event == CP_ON_STDOUT ? CP_STDOUT : CP_STDERR;
     cpi_pipe *pipe = cpi_pipe_of(item->process, stream);
     if (pipe == NULL) {
         return -1;
     }
     if (stream == CP_STDIN) {
-        *pollable =
-            wasi_io_streams_method_output_stream_subscribe(wasi_io_streams_borrow_output_stream(pipe->end.out));
+        *pollable = wasi_io_streams_method_output_stream_subscribe(wasi_io_streams_borrow_output_stream(pipe->end.out));
     } else {
         *pollable = wasi_io_streams_method_input_stream_subscribe(wasi_io_streams_borrow_input_stream(pipe->end.in));
     }

@@ -48,9 +48,9 @@ wit_string cpi_borrow(const char *text) {
     return (wit_string){.ptr = (uint8_t *)text, .len = strlen(text)};
 }
 
-#define FILE_ERROR(CASE, NUMBER, NAME)                                                                                  \
-    case WASI_FILESYSTEM_TYPES_ERROR_CODE_##CASE:                                                                       \
-        *name = NAME;                                                                                                   \
+#define FILE_ERROR(CASE, NUMBER, NAME)            \
+    case WASI_FILESYSTEM_TYPES_ERROR_CODE_##CASE: \
+        *name = NAME;                             \
         return NUMBER
 
 int cpi_file_error(wasi_filesystem_types_error_code_t code, const char **name) {

@@ -119,7 +119,10 @@ void communicate_and_streams_that_are_used(void) {
     cp_process *process = shell_with("io", "cat");
     CHECK(cp_write(process, "written", 7) == 7);
     cp_output output;
-    CHECK(cp_communicate(process, NULL, 0, NULL, &output) == 0 && WROTE(output.out, "written"));
+    CHECK(cp_communicate(process, "more", 4, NULL, &output) == -1);
+    CHECK_ERROR(CP_ERROR_INVALID_ARGUMENT, EINVAL, "input");
+    CHECK(cp_write(process, " twice", 6) == 6);
+    CHECK(cp_communicate(process, NULL, 0, NULL, &output) == 0 && WROTE(output.out, "written twice"));
     cp_output_free(&output);
     cp_free(process);
 

@@ -4,7 +4,8 @@
 
 void arguments_arrive(void) {
     cp_command *command = shell("for word; do printf '[%s]' \"$word\"; done");
-    const char *const words[] = {"sh", "two words", "", "a\nb", "'\"\\$x", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x8c\xb3", NULL};
+    const char *const words[] = {"sh", "two words", "", "a\nb", "'\"\\$x", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x8c\xb3",
+                                 NULL};
     CHECK(cp_command_args(command, words) == 0);
     check_run(command, "[two words][][a\nb]['\"\\$x][\xc3\xa4\xe2\x82\xac\xf0\x9f\x8c\xb3]");
 }
@@ -124,7 +125,16 @@ void what_is_refused_is_named(void) {
 
 void what_is_invalid_is_named(void) {
     const char *const wrong[] = {
-        "\x80", "\xff", "\xc0\xaf", "\xc3", "\xe2\x82", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf0\x80\x80\x80", "a\xf8",
+        "\x80",
+        "\xff",
+        "\xc0\xaf",
+        "\xc3",
+        "\xe2\x82",
+        "\xe0\x80\x80",
+        "\xed\xa0\x80",
+        "\xf4\x90\x80\x80",
+        "\xf0\x80\x80\x80",
+        "a\xf8",
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         cp_command *command = cp_command_new("sh");

@@ -39,7 +39,8 @@ void signals_are_told_from_codes(void) {
     cp_status status;
     CHECK(cp_wait(process, &status) == 0 && exited(&status, 137));
     char text[64];
-    CHECK(cp_status_text(&status, text, sizeof(text)) == strlen("exited with 137") && strcmp(text, "exited with 137") == 0);
+    CHECK(cp_status_text(&status, text, sizeof(text)) == strlen("exited with 137") &&
+          strcmp(text, "exited with 137") == 0);
     cp_free(process);
 
     process = shell_with("", "kill -KILL $$");

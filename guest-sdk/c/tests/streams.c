@@ -77,7 +77,10 @@ void polling(void) {
     cp_free(process);
 }
 
-/* What a guest does that cannot have all of it in memory: it writes what fits, reads what there is, and never gets stuck. */
+/*
+ * What a guest does that cannot have all of it in memory: it writes what fits, reads what there is, and never gets
+ * stuck.
+ */
 void polling_pumps(void) {
     enum { TOTAL = 8 << 20, PART = 64 << 10 };
     cp_command *command = cp_command_new("cat");

@@ -10,23 +10,23 @@
 #include "childproof.h"
 
 /* Ends the guest if it does not hold, with the place and the last error. */
-#define CHECK(condition)                                                                                                \
-    do {                                                                                                                \
-        if (!(condition)) {                                                                                             \
-            fprintf(stderr, "%s:%d: does not hold: %s (errno %d; last error: %s)\n", __FILE__, __LINE__, #condition,    \
-                    errno, cp_last_error()->text);                                                                      \
-            exit(EXIT_FAILURE);                                                                                         \
-        }                                                                                                               \
+#define CHECK(condition)                                                                                             \
+    do {                                                                                                             \
+        if (!(condition)) {                                                                                          \
+            fprintf(stderr, "%s:%d: does not hold: %s (errno %d; last error: %s)\n", __FILE__, __LINE__, #condition, \
+                    errno, cp_last_error()->text);                                                                   \
+            exit(EXIT_FAILURE);                                                                                      \
+        }                                                                                                            \
     } while (0)
 
 /* Checks that the last error is this one. */
-#define CHECK_ERROR(expected_code, expected_number, expected_field)                                                     \
-    do {                                                                                                                \
-        int number_now = errno;                                                                                         \
-        CHECK(cp_last_error()->code == (expected_code));                                                                \
-        CHECK(number_now == (expected_number) && cp_last_error()->number == (expected_number));                         \
-        CHECK(strcmp(cp_last_error()->field, (expected_field)) == 0);                                                   \
-        CHECK(*cp_last_error()->text != '\0');                                                                          \
+#define CHECK_ERROR(expected_code, expected_number, expected_field)                             \
+    do {                                                                                        \
+        int number_now = errno;                                                                 \
+        CHECK(cp_last_error()->code == (expected_code));                                        \
+        CHECK(number_now == (expected_number) && cp_last_error()->number == (expected_number)); \
+        CHECK(strcmp(cp_last_error()->field, (expected_field)) == 0);                           \
+        CHECK(*cp_last_error()->text != '\0');                                                  \
     } while (0)
 
 /* Whether a process wrote this. */
@@ -70,47 +70,47 @@ const char *read_all(cp_process *process, cp_stream stream);
 void check_run(cp_command *command, const char *expected);
 
 /* The tests, by file. */
-#define TESTS(TEST)                                                                                                     \
-    /* commands.c */                                                                                                    \
-    TEST(arguments_arrive)                                                                                              \
-    TEST(argv0_where_it_is_allowed)                                                                                     \
-    TEST(the_environment)                                                                                               \
-    TEST(the_working_directory)                                                                                         \
-    TEST(what_is_refused_is_named)                                                                                      \
-    TEST(what_is_invalid_is_named)                                                                                      \
-    TEST(the_first_mistake_is_remembered)                                                                               \
-    TEST(a_command_serves_more_than_once)                                                                               \
-    TEST(quotas_are_named)                                                                                              \
-    /* ends.c */                                                                                                        \
-    TEST(exit_codes_round_trip)                                                                                         \
-    TEST(signals_are_told_from_codes)                                                                                   \
-    TEST(wait_answers_the_same)                                                                                         \
-    TEST(wait_with_a_time)                                                                                              \
-    TEST(kill_terminate_and_stop)                                                                                       \
-    TEST(signals_after_the_end)                                                                                         \
-    TEST(signals_that_are_sent)                                                                                         \
-    TEST(limits_are_named)                                                                                              \
-    TEST(usage_after_the_end)                                                                                           \
-    /* collected.c */                                                                                                   \
-    TEST(communicate_feeds_and_reads)                                                                                   \
-    TEST(communicate_with_large_data)                                                                                   \
-    TEST(what_is_not_piped_is_null)                                                                                     \
-    TEST(communicate_goes_on_after_a_timeout)                                                                           \
-    TEST(an_output_limit_keeps_what_was_read)                                                                           \
-    TEST(communicate_and_streams_that_are_used)                                                                         \
-    TEST(run_does_it_all)                                                                                               \
-    /* streams.c */                                                                                                     \
-    TEST(a_conversation)                                                                                                \
-    TEST(a_broken_pipe)                                                                                                 \
-    TEST(polling)                                                                                                       \
-    TEST(polling_pumps)                                                                                                 \
-    TEST(streams_that_are_gone)                                                                                         \
-    TEST(stderr_to_stdout)                                                                                              \
-    TEST(inherited_streams)                                                                                             \
-    TEST(a_pipeline)                                                                                                    \
-    TEST(a_pipeline_from_its_end)                                                                                       \
-    TEST(files)                                                                                                         \
-    TEST(files_that_cannot_be_opened)                                                                                   \
+#define TESTS(TEST)                             \
+    /* commands.c */                            \
+    TEST(arguments_arrive)                      \
+    TEST(argv0_where_it_is_allowed)             \
+    TEST(the_environment)                       \
+    TEST(the_working_directory)                 \
+    TEST(what_is_refused_is_named)              \
+    TEST(what_is_invalid_is_named)              \
+    TEST(the_first_mistake_is_remembered)       \
+    TEST(a_command_serves_more_than_once)       \
+    TEST(quotas_are_named)                      \
+    /* ends.c */                                \
+    TEST(exit_codes_round_trip)                 \
+    TEST(signals_are_told_from_codes)           \
+    TEST(wait_answers_the_same)                 \
+    TEST(wait_with_a_time)                      \
+    TEST(kill_terminate_and_stop)               \
+    TEST(signals_after_the_end)                 \
+    TEST(signals_that_are_sent)                 \
+    TEST(limits_are_named)                      \
+    TEST(usage_after_the_end)                   \
+    /* collected.c */                           \
+    TEST(communicate_feeds_and_reads)           \
+    TEST(communicate_with_large_data)           \
+    TEST(what_is_not_piped_is_null)             \
+    TEST(communicate_goes_on_after_a_timeout)   \
+    TEST(an_output_limit_keeps_what_was_read)   \
+    TEST(communicate_and_streams_that_are_used) \
+    TEST(run_does_it_all)                       \
+    /* streams.c */                             \
+    TEST(a_conversation)                        \
+    TEST(a_broken_pipe)                         \
+    TEST(polling)                               \
+    TEST(polling_pumps)                         \
+    TEST(streams_that_are_gone)                 \
+    TEST(stderr_to_stdout)                      \
+    TEST(inherited_streams)                     \
+    TEST(a_pipeline)                            \
+    TEST(a_pipeline_from_its_end)               \
+    TEST(files)                                 \
+    TEST(files_that_cannot_be_opened)           \
     TEST(nothing_is_left)
 
 #define DECLARE(name) void name(void);

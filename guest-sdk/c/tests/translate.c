@@ -1,6 +1,6 @@
 /*
- * For a host that stands in for the real one and answers one case of the interface each, which no policy and no kernel can be
- * made to do. What arrives is printed, and the tests of xtask compare it with the WIT.
+ * For a host that stands in for the real one and answers one case of the interface each, which no policy and no
+ * kernel can be made to do. What arrives is printed, and the tests of xtask compare it with the WIT.
  */
 
 #include "tests.h"
@@ -11,9 +11,9 @@ static const struct {
     int number;
     const char *name;
 } NUMBERS[] = {
-    NUMBER(E2BIG),  NUMBER(EACCES), NUMBER(EAGAIN),  NUMBER(ECHILD),  NUMBER(EDQUOT), NUMBER(EFBIG),
-    NUMBER(EINVAL), NUMBER(EIO),    NUMBER(EMFILE),  NUMBER(ENOENT),  NUMBER(ENOMEM), NUMBER(ENOTDIR),
-    NUMBER(ENOTSUP), NUMBER(ESRCH), NUMBER(ESTALE),  NUMBER(ETIMEDOUT), NUMBER(ETXTBSY),
+    NUMBER(E2BIG),   NUMBER(EACCES), NUMBER(EAGAIN), NUMBER(ECHILD),    NUMBER(EDQUOT),  NUMBER(EFBIG),
+    NUMBER(EINVAL),  NUMBER(EIO),    NUMBER(EMFILE), NUMBER(ENOENT),    NUMBER(ENOMEM),  NUMBER(ENOTDIR),
+    NUMBER(ENOTSUP), NUMBER(ESRCH),  NUMBER(ESTALE), NUMBER(ETIMEDOUT), NUMBER(ETXTBSY),
 };
 
 static const char *number_name(int number) {
@@ -25,7 +25,10 @@ static const char *number_name(int number) {
     return "?";
 }
 
-/* Starts the grant, which the host fails with the error of that name: its case, errno, quota, field, message and text. */
+/*
+ * Starts the grant, which the host fails with the error of that name: its case, errno, quota, field, message and
+ * text.
+ */
 static void print_error(const char *name) {
     cp_command *command = cp_command_new(name);
     errno = 0;
@@ -34,8 +37,8 @@ static void print_error(const char *name) {
     CHECK(process == NULL);
     const cp_error *error = cp_last_error();
     CHECK(error->number == number);
-    printf("%s|%s|%s|%s|%s|%s\n", cp_error_name(error->code), number_name(number), cp_quota_name(error->quota), error->field,
-           error->message, error->text);
+    printf("%s|%s|%s|%s|%s|%s\n", cp_error_name(error->code), number_name(number), cp_quota_name(error->quota),
+           error->field, error->message, error->text);
     cp_command_free(command);
 }
 
