@@ -371,7 +371,7 @@ typedef struct cp_output {
 typedef struct cp_limits {
     /* How long the call may take. CP_UNSET: as long as the process does. */
     cp_duration timeout;
-    /* How many bytes of both streams together it may hold. CP_UNSET: what the policy allows, 64 MiB if that says nothing. */
+    /* How many bytes of both streams it may hold. CP_UNSET: what the policy allows, 64 MiB if it says nothing. */
     uint64_t output_limit;
     /* How long to read on after the end while another process holds the pipes. CP_UNSET: what the policy says. */
     cp_duration drain;

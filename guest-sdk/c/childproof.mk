@@ -45,15 +45,21 @@ CHILDPROOF := $(childproof_names:%=$(BUILD)/%.o) $(BUILD)/childproof_bindings.o 
     $(childproof_bindings_dir)/childproof_bindings_component_type.o
 childproof_generated := $(addprefix $(childproof_bindings_dir)/childproof_bindings,.h .c _component_type.o)
 
-$(childproof_names:%=$(BUILD)/%.o): $(BUILD)/%.o: $(CHILDPROOF_DIR)/%.c $(CHILDPROOF_DIR)/childproof.h \
-    $(CHILDPROOF_DIR)/childproof_internal.h $(CHILDPROOF_DIR)/childproof.mk \
-    $(childproof_bindings_dir)/childproof_bindings.h
+# How it was compiled last: what another compiler made is compiled anew.
+childproof_compiler := $(WASI_CC) $(CFLAGS)
+$(BUILD)/compiler: childproof-always
 	@mkdir -p $(BUILD)
+	@echo '$(childproof_compiler)' | cmp -s - $@ || echo '$(childproof_compiler)' >$@
+
+.PHONY: childproof-always
+childproof-always:
+
+$(childproof_names:%=$(BUILD)/%.o): $(BUILD)/%.o: $(CHILDPROOF_DIR)/%.c $(CHILDPROOF_DIR)/childproof.h \
+    $(CHILDPROOF_DIR)/childproof_internal.h $(childproof_bindings_dir)/childproof_bindings.h $(BUILD)/compiler
 	$(WASI_CC) -std=c11 $(CFLAGS) -Wall -Wextra -Werror -I$(childproof_bindings_dir) -c -o $@ $<
 
 $(BUILD)/childproof_bindings.o: $(childproof_bindings_dir)/childproof_bindings.c \
-    $(childproof_bindings_dir)/childproof_bindings.h
-	@mkdir -p $(BUILD)
+    $(childproof_bindings_dir)/childproof_bindings.h $(BUILD)/compiler
 	$(WASI_CC) -std=c11 $(CFLAGS) -c -o $@ $<
 
 ifndef BINDINGS
