@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`build`] | calling cargo, adding the guests' target, and installing tools |
 //! | [`build_all`] | the example `build-all`, from source to linked program |
+//! | [`c`] | the C library and what is built with it: its bindings, and calling make |
 //! | [`demo`] | the example `repo-report`, from source to report |
 //! | [`deny`] | licenses, sources and duplicates of the dependencies, by `deny.toml` |
 //! | [`flavours`] | the agreement of the two flavours of the interface |
@@ -16,6 +17,7 @@
 
 pub mod build;
 pub mod build_all;
+pub mod c;
 pub mod demo;
 pub mod deny;
 pub mod flavours;

@@ -31,6 +31,13 @@ enum Chore {
         #[arg(last = true)]
         options: Vec<OsString>,
     },
+    /// Build the C library and its example, and print where the example is
+    C,
+    /// Generate the bindings that the C library stands on
+    CBindings {
+        /// The directory to write them to
+        directory: PathBuf,
+    },
     /// Build the guests of the examples for wasm32-wasip2 and print where they are
     Guests,
     /// Copy the WIT of WASI from the wasmtime-wasi that Cargo.lock names
@@ -56,6 +63,8 @@ fn main() -> Result<ExitCode> {
     match Arguments::parse().chore {
         Chore::Demo { path } => return xtask::demo::run(path.as_deref()),
         Chore::BuildAll { path, options } => return xtask::build_all::run(path.as_deref(), &options),
+        Chore::C => println!("{}", xtask::c::build("sort-filter.wasm")?.display()),
+        Chore::CBindings { directory } => xtask::c::bindings(&directory)?,
         Chore::Guests => {
             for guest in xtask::build::GUESTS {
                 println!("{}", xtask::build::guest(guest)?.display());
