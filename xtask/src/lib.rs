@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`build`] | calling cargo, adding the guests' target, and installing tools |
 //! | [`build_all`] | the example `build-all`, from source to linked program |
+//! | [`c`] | the C library and what is built with it: its bindings, and calling make |
 //! | [`cpython`] | CPython's own tests, in a guest |
 //! | [`demo`] | the example `repo-report`, from source to report |
 //! | [`deny`] | licenses, sources and duplicates of the dependencies, by `deny.toml` |
@@ -18,6 +19,7 @@
 
 pub mod build;
 pub mod build_all;
+pub mod c;
 pub mod cpython;
 pub mod demo;
 pub mod deny;

@@ -31,6 +31,13 @@ enum Chore {
         #[arg(last = true)]
         options: Vec<OsString>,
     },
+    /// Build the C library and its example, and print where the example is
+    C,
+    /// Generate the bindings that the C library stands on
+    CBindings {
+        /// The directory to write them to
+        directory: PathBuf,
+    },
     /// Build the guests of the examples for wasm32-wasip2 and print where they are
     Guests,
     /// Run CPython's own tests of subprocess and asyncio in a guest, and compare what comes out with
@@ -65,6 +72,8 @@ fn main() -> Result<ExitCode> {
     match Arguments::parse().chore {
         Chore::Demo { path } => return xtask::demo::run(path.as_deref()),
         Chore::BuildAll { path, options } => return xtask::build_all::run(path.as_deref(), &options),
+        Chore::C => println!("{}", xtask::c::build("sort-filter.wasm")?.display()),
+        Chore::CBindings { directory } => xtask::c::bindings(&directory)?,
         Chore::Cpython { tests, debian } => {
             use xtask::cpython::From;
             return xtask::cpython::run(&tests, if debian { From::Debian } else { From::Anywhere });
