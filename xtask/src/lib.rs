@@ -2,6 +2,7 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | [`agent`] | the example `agent`, from source to transcript |
 //! | [`build`] | calling cargo, adding the guests' target, and installing tools |
 //! | [`build_all`] | the example `build-all`, from source to linked program |
 //! | [`c`] | the C library and what is built with it: its bindings, and calling make |
@@ -17,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod build;
 pub mod build_all;
 pub mod c;

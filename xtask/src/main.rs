@@ -31,6 +31,16 @@ enum Chore {
         #[arg(last = true)]
         options: Vec<OsString>,
     },
+    /// Build the example agent, which is in Python, and have it work through a list of tasks
+    Agent {
+        /// The git repository that the tasks are about; this project's own by default
+        path: Option<PathBuf>,
+        /// The list of tasks; examples/agent/tasks.toml by default
+        #[arg(long)]
+        tasks: Option<PathBuf>,
+    },
+    /// Check the types of all Python code
+    Mypy,
     /// Build the C library and its example, and print where the example is
     C,
     /// Generate the bindings that the C library stands on
@@ -72,6 +82,8 @@ fn main() -> Result<ExitCode> {
     match Arguments::parse().chore {
         Chore::Demo { path } => return xtask::demo::run(path.as_deref()),
         Chore::BuildAll { path, options } => return xtask::build_all::run(path.as_deref(), &options),
+        Chore::Agent { path, tasks } => return xtask::agent::run(path.as_deref(), tasks.as_deref()),
+        Chore::Mypy => xtask::python::check_types()?,
         Chore::C => println!("{}", xtask::c::build("sort-filter.wasm")?.display()),
         Chore::CBindings { directory } => xtask::c::bindings(&directory)?,
         Chore::Cpython { tests, debian } => {
