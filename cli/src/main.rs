@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod runtime;
 mod sandbox;
+mod suite;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::explain(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Init(args) => init::init(&args),
+        Command::Suite(args) => suite::suite(&args),
+        Command::SuiteKeeper(args) => suite::keeper::keep(&args),
         Command::Completions(args) => {
             let mut shell = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "childproof", &mut shell);

@@ -11,6 +11,7 @@ mod engine;
 mod isolated;
 mod kernel;
 mod outcome;
+mod pack;
 mod processes;
 mod programs;
 
@@ -18,6 +19,7 @@ pub use case::{Case, MANIFEST, MANIFEST_TEXT};
 pub use engine::{Flavour, imports};
 pub use kernel::{forget_collected_children, refuse_processes, refuse_user_namespaces};
 pub use outcome::{End, Outcome};
+pub use pack::pack;
 pub use programs::program;
 
 include!(concat!(env!("OUT_DIR"), "/guests.rs"));
