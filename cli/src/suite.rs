@@ -159,8 +159,9 @@ fn component(directory: &Path, flavour: Flavour, guest: &str) -> PathBuf {
 fn tiers() -> Vec<Tier> {
     let report = doctor::examine();
     let works = |tier: &Tier| {
-        let mut checks = report.checks.iter();
-        *tier == Tier::None || checks.any(|check| check.section == Section::Tier && check.name == tier.name() && check.ok)
+        let name = format!("tier {tier}");
+        let mut checks = report.checks.iter().filter(|check| check.section == Section::Tier);
+        *tier == Tier::None || checks.any(|check| check.name == name && check.ok)
     };
     [Tier::Full, Tier::Reduced, Tier::None].into_iter().filter(works).collect()
 }

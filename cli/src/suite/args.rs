@@ -55,7 +55,7 @@ pub(crate) struct SuiteArgs {
     #[arg(long)]
     pub(crate) allow_skipped: bool,
     /// The command that runs a case on another host. All that follows is its own: other flags go before it.
-    #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true, value_hint = ValueHint::CommandWithArguments)]
+    #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true, value_hint = ValueHint::CommandName)]
     pub(crate) runner: Vec<OsString>,
 }
 
