@@ -99,6 +99,11 @@ impl Archive {
                 return Err(foreign("which it has twice"));
             }
         }
+        // The checksum is behind the end of the last entry, and what fills up the last block.
+        let rest = io::copy(&mut tar.into_inner().take(FILE + 1), &mut io::sink())?;
+        if rest > FILE {
+            return Err(ArchiveError::TooLarge("its end".to_owned(), FILE));
+        }
         let manifest = Manifest::from_toml(&manifest.ok_or(ArchiveError::NoManifest)?)?;
         let wanted = components_of(&manifest);
         if let Some(missing) = wanted.iter().find(|name| !components.contains_key(*name)) {

@@ -9,6 +9,7 @@
 //! | [`flavours`] | the agreement of the two flavours of the interface |
 //! | [`readme`] | what the README says: its blocks, and running its commands |
 //! | [`run`] | running an example's guest with the command `childproof` |
+//! | [`suite`] | the component test suite as an archive |
 //! | [`wit`] | the vendored WIT of WASI |
 
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ pub mod deny;
 pub mod flavours;
 pub mod readme;
 pub mod run;
+pub mod suite;
 pub mod wit;
 
 use std::path::{Path, PathBuf};
