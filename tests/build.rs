@@ -42,7 +42,10 @@ fn main() {
     let mut listing = String::new();
     for flavour in Flavour::ALL {
         let directory = build(workspace, &out.join("guests"), flavour);
-        let built = manifest.guests.iter().filter(|(_, guest)| guest.flavours().any(|other| other == flavour));
+        let built = manifest
+            .guests
+            .iter()
+            .filter(|(_, guest)| guest.flavours().any(|other| other == flavour));
         for (guest, _) in built {
             let component = directory.join(format!("{guest}.wasm"));
             assert!(
@@ -67,10 +70,14 @@ fn manifest(path: &Path, guests: &[String]) -> Manifest {
     let text = fs::read_to_string(path).expect("the manifest can be read");
     let manifest = Manifest::from_toml(&text).unwrap_or_else(|error| fail(&format!("tests/suite.toml:{error}")));
     if let Some(guest) = guests.iter().find(|guest| !manifest.guests.contains_key(*guest)) {
-        fail(&format!("tests/suite.toml says nothing of the guest {guest}: add [guests.{guest}]"));
+        fail(&format!(
+            "tests/suite.toml says nothing of the guest {guest}: add [guests.{guest}]"
+        ));
     }
     if let Some(name) = manifest.guests.keys().find(|name| !guests.contains(name)) {
-        fail(&format!("tests/suite.toml names {name}, and there is no tests/guests/src/bin/{name}.rs"));
+        fail(&format!(
+            "tests/suite.toml names {name}, and there is no tests/guests/src/bin/{name}.rs"
+        ));
     }
     manifest
 }

@@ -102,7 +102,11 @@ fn open(file: &Path) -> Result<Archive> {
 /// The cases that are asked for. One that was asked for and is not there is an error.
 fn select<'m>(manifest: &'m Manifest, args: &SuiteArgs) -> Result<Vec<Case<'m>>> {
     let all: Vec<_> = manifest.cases().map(|case| (case, case.to_string())).collect();
-    if let Some(name) = args.names.iter().find(|name| !all.iter().any(|(_, case)| case.contains(*name))) {
+    if let Some(name) = args
+        .names
+        .iter()
+        .find(|name| !all.iter().any(|(_, case)| case.contains(*name)))
+    {
         if let Some((guest, why)) = host_only(manifest).find(|(guest, _)| guest.contains(name)) {
             bail!("{name}: no archive can ask a host for {guest}: {why}");
         }
@@ -144,7 +148,10 @@ fn unpack(archive: &Archive, cases: &[Case<'_>]) -> Result<TempDir> {
         fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
     }
     let wanted: HashSet<_> = cases.iter().map(|case| (case.flavour, case.guest)).collect();
-    for (flavour, guest, bytes) in archive.components().filter(|(flavour, guest, _)| wanted.contains(&(*flavour, *guest))) {
+    for (flavour, guest, bytes) in archive
+        .components()
+        .filter(|(flavour, guest, _)| wanted.contains(&(*flavour, *guest)))
+    {
         let path = component(directory.path(), flavour, guest);
         fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -163,7 +170,10 @@ fn tiers() -> Vec<Tier> {
         let mut checks = report.checks.iter().filter(|check| check.section == Section::Tier);
         *tier == Tier::None || checks.any(|check| check.name == name && check.ok)
     };
-    [Tier::Full, Tier::Reduced, Tier::None].into_iter().filter(works).collect()
+    [Tier::Full, Tier::Reduced, Tier::None]
+        .into_iter()
+        .filter(works)
+        .collect()
 }
 
 /// Why a case cannot be run here. `tiers` are those of this machine, where this command is the host.
@@ -173,7 +183,12 @@ fn missing(case: &Case<'_>, tiers: Option<&[Tier]>) -> Option<String> {
         return Some("this command was built without the cargo feature p3".to_owned());
     }
     let lacks = !tiers.contains(&case.tier);
-    lacks.then(|| format!("this machine does not give the tier {}; `childproof doctor` says why", case.tier))
+    lacks.then(|| {
+        format!(
+            "this machine does not give the tier {}; `childproof doctor` says why",
+            case.tier
+        )
+    })
 }
 
 /// Lets the hosts have as many descriptors as they may: some guests have a thousand processes with pipes.
@@ -220,7 +235,11 @@ impl Tally {
 
     /// Prints how many there were of each, and answers the exit code.
     fn conclude(&self, allow_skipped: bool) -> Result<ExitCode> {
-        let Self { passed, failed, skipped } = self;
+        let Self {
+            passed,
+            failed,
+            skipped,
+        } = self;
         report::print(format!("\n{passed} ok, {failed} failed, {skipped} skipped\n").as_bytes())?;
         Ok(ExitCode::from(match (failed, skipped) {
             (1.., _) => exit::ERROR,

@@ -30,7 +30,7 @@ pub type Name = (Flavour, String);
 pub enum ArchiveError {
     /// It is no archive, it is damaged, or it cannot be read.
     #[error("it is no archive of the suite, or it is damaged: {0}")]
-    Damaged(#[from] io::Error),
+    Damaged(io::Error),
     /// It has an entry that an archive of the suite has not.
     #[error("it has an entry that an archive of the suite has not: {0}")]
     Foreign(String),
@@ -42,13 +42,26 @@ pub enum ArchiveError {
     NoManifest,
     /// Its manifest cannot be used.
     #[error("{MANIFEST}:{0}")]
-    Manifest(#[from] ManifestError),
+    Manifest(ManifestError),
     /// Its manifest names a guest that it has no component of.
     #[error("it has no {0}, which its manifest asks for")]
     NoComponent(String),
     /// It has a component that its manifest does not name.
     #[error("it has {0}, which its manifest says nothing of")]
     Unnamed(String),
+}
+
+// Written by hand, for each error already says what it is made from.
+impl From<io::Error> for ArchiveError {
+    fn from(error: io::Error) -> Self {
+        Self::Damaged(error)
+    }
+}
+
+impl From<ManifestError> for ArchiveError {
+    fn from(error: ManifestError) -> Self {
+        Self::Manifest(error)
+    }
 }
 
 /// An archive, read and checked as a whole.
@@ -173,7 +186,9 @@ fn component_path((flavour, guest): &Name) -> String {
 
 fn component_name(path: &str) -> Option<Name> {
     let (directory, file) = path.split_once('/')?;
-    let flavour = Flavour::ALL.into_iter().find(|flavour| flavour.directory() == directory)?;
+    let flavour = Flavour::ALL
+        .into_iter()
+        .find(|flavour| flavour.directory() == directory)?;
     let guest = file.strip_suffix(".wasm").filter(|guest| is_name(guest))?;
     Some((flavour, guest.to_owned()))
 }

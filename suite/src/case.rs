@@ -108,7 +108,10 @@ impl Guest {
             expect,
         };
         self.tiers().iter().flat_map(move |tier| {
-            let only = self.runs.is_empty().then(|| case(*tier, None, &self.args[..], &self.expect));
+            let only = self
+                .runs
+                .is_empty()
+                .then(|| case(*tier, None, &self.args[..], &self.expect));
             let runs = self.runs.iter();
             only.into_iter()
                 .chain(runs.map(move |(name, run)| case(*tier, Some(name), &run.args[..], &run.expect)))

@@ -211,10 +211,14 @@ impl Guest {
             return Some("`tiers` is empty, so it would not be run; leave it out for the full tier".to_owned());
         }
         if !self.runs.is_empty() && (!self.args.is_empty() || self.expect != Expect::Success) {
-            return Some("it has `runs`, which have arguments and ends of their own; take `args` and `expect` away".to_owned());
+            return Some(
+                "it has `runs`, which have arguments and ends of their own; take `args` and `expect` away".to_owned(),
+            );
         }
         if let Some(name) = self.runs.keys().find(|name| !is_name(name)) {
-            return Some(format!("the run {name:?} needs a name of lower-case letters, digits and _"));
+            return Some(format!(
+                "the run {name:?} needs a name of lower-case letters, digits and _"
+            ));
         }
         if let Some(name) = named(&self.data).or_else(|| named(&self.programs)) {
             return Some(format!("{name:?} is no name of a file"));
@@ -227,7 +231,9 @@ impl Guest {
 pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 100
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 fn is_file_name(name: &str) -> bool {

@@ -23,7 +23,7 @@ pub enum SettingError {
     Nonsense(String),
     /// The system refuses.
     #[error("cannot prepare {0}: {1}")]
-    System(PathBuf, #[source] io::Error),
+    System(PathBuf, io::Error),
 }
 
 /// What a case needs, in a directory of its own that goes when this is dropped.
@@ -157,11 +157,14 @@ impl Setting {
                 locate(table(grant, name)?, case.tier)?;
             }
         }
-        toml::to_string(&policy).map_err(|error| SettingError::Nonsense(format!("its policy cannot be written: {error}")))
+        toml::to_string(&policy)
+            .map_err(|error| SettingError::Nonsense(format!("its policy cannot be written: {error}")))
     }
 
     fn fill_table(&self, table: &Table) -> Made<Table> {
-        let filled = table.iter().map(|(key, value)| Ok((key.clone(), self.fill_value(value)?)));
+        let filled = table
+            .iter()
+            .map(|(key, value)| Ok((key.clone(), self.fill_value(value)?)));
         filled.collect()
     }
 
@@ -191,13 +194,19 @@ impl Setting {
         while let Some((before, after)) = rest.split_once("${") {
             filled.push_str(before);
             let Some((name, after)) = after.split_once('}') else {
-                return Err(SettingError::Nonsense(format!("{text:?} has a placeholder without an end")));
+                return Err(SettingError::Nonsense(format!(
+                    "{text:?} has a placeholder without an end"
+                )));
             };
             filled.push_str(&match name {
                 "data" => utf8(self.data())?,
                 "programs" => utf8(self.programs())?,
                 "path" => utf8(std::env::var_os("PATH").unwrap_or_default().into())?,
-                _ => return Err(SettingError::Nonsense(format!("{text:?} has an unknown placeholder, ${{{name}}}"))),
+                _ => {
+                    return Err(SettingError::Nonsense(format!(
+                        "{text:?} has an unknown placeholder, ${{{name}}}"
+                    )));
+                }
             });
             rest = after;
         }
@@ -208,7 +217,9 @@ impl Setting {
 
 /// Puts the path of the program into a grant that has its name, and what else it needs to read.
 fn locate(grant: &mut Table, tier: Tier) -> Made<()> {
-    let Some(Value::String(name)) = grant.get("program") else { return Ok(()) };
+    let Some(Value::String(name)) = grant.get("program") else {
+        return Ok(());
+    };
     if name.contains('/') {
         return Ok(());
     }

@@ -39,9 +39,10 @@ fn of_python(print: &str) -> Vec<PathBuf> {
         .stderr(Stdio::null())
         .output();
     match asked {
-        Ok(asked) if asked.status.success() => {
-            String::from_utf8_lossy(&asked.stdout).lines().map(PathBuf::from).collect()
-        }
+        Ok(asked) if asked.status.success() => String::from_utf8_lossy(&asked.stdout)
+            .lines()
+            .map(PathBuf::from)
+            .collect(),
         _ => Vec::new(),
     }
 }

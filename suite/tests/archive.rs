@@ -89,12 +89,22 @@ fn an_entry_that_no_archive_has_is_refused() {
         (EntryType::Fifo, "p2/a.wasm", "no file"),
     ] {
         let error = error(&of(&[manifest, (kind, path, b"")]));
-        assert!(error.contains("an entry that an archive of the suite has not"), "{path}: {error}");
-        assert!(error.contains(part) && error.contains(&format!("{path:?}")), "{path}: {error}");
+        assert!(
+            error.contains("an entry that an archive of the suite has not"),
+            "{path}: {error}"
+        );
+        assert!(
+            error.contains(part) && error.contains(&format!("{path:?}")),
+            "{path}: {error}"
+        );
     }
     let twice = error(&of(&[manifest, manifest]));
     assert!(twice.contains("twice"), "{twice}");
-    let twice = error(&of(&[manifest, (Regular, "p2/a.wasm", b"1"), (Regular, "p2/a.wasm", b"2")]));
+    let twice = error(&of(&[
+        manifest,
+        (Regular, "p2/a.wasm", b"1"),
+        (Regular, "p2/a.wasm", b"2"),
+    ]));
     assert!(twice.contains("twice"), "{twice}");
 }
 
@@ -102,12 +112,19 @@ fn an_entry_that_no_archive_has_is_refused() {
 fn what_is_missing_or_too_much_is_named() {
     use EntryType::Regular;
     let manifest = (Regular, "manifest.toml", MANIFEST.as_bytes());
-    let (p2, p3, b) = ((Regular, "p2/a.wasm", &b""[..]), (Regular, "p3/a.wasm", &b""[..]), (Regular, "p3/b.wasm", &b""[..]));
+    let (p2, p3, b) = (
+        (Regular, "p2/a.wasm", &b""[..]),
+        (Regular, "p3/a.wasm", &b""[..]),
+        (Regular, "p3/b.wasm", &b""[..]),
+    );
     Archive::read(&of(&[manifest, p2, p3, b])[..]).unwrap();
     assert!(error(&of(&[manifest, p2, b])).contains("no p3/a.wasm"));
     for unnamed in ["p2/b.wasm", "p2/c.wasm", "p3/d.wasm"] {
         let error = error(&of(&[manifest, p2, p3, b, (Regular, unnamed, b"")]));
-        assert!(error.contains(&format!("{unnamed}, which its manifest says nothing of")), "{error}");
+        assert!(
+            error.contains(&format!("{unnamed}, which its manifest says nothing of")),
+            "{error}"
+        );
     }
     assert!(error(&of(&[p2])).contains("no manifest.toml"));
     let wrong = (Regular, "manifest.toml", &b"format = 1\nsuit = 2\n"[..]);
@@ -122,11 +139,21 @@ fn a_damaged_archive_is_no_archive() {
     for cut in [0, 3, 20, whole.len() / 2, whole.len() - 1] {
         assert!(Archive::read(&whole[..cut]).is_err(), "cut at {cut}");
     }
-    for place in (4..whole.len()).step_by(7) {
+    let whole_archive = Archive::read(&whole[..]).unwrap();
+    let mut refused = 0;
+    for place in 0..whole.len() {
         let mut changed = whole.clone();
         changed[place] ^= 0x20;
-        assert!(Archive::read(&changed[..]).is_err(), "changed at {place}");
+        match Archive::read(&changed[..]) {
+            Err(_) => refused += 1,
+            // A few bits of what is compressed have no meaning.
+            Ok(archive) => assert!(
+                archive.components().eq(whole_archive.components()),
+                "changed at {place}"
+            ),
+        }
     }
+    assert!(refused * 100 > whole.len() * 95, "{refused} of {}", whole.len());
     assert!(error(b"PK\x03\x04").contains("no archive of the suite, or it is damaged"));
     assert!(error(b"").contains("no manifest.toml") || error(b"").contains("damaged"));
 }
@@ -137,9 +164,13 @@ fn an_archive_that_grows_without_end_is_refused() {
     let mut header = Header::new_ustar();
     header.set_entry_type(EntryType::Regular);
     header.set_size(40 << 20);
-    tar.append_data(&mut header, "manifest.toml", io::repeat(b' ').take(40 << 20)).unwrap();
+    tar.append_data(&mut header, "manifest.toml", io::repeat(b' ').take(40 << 20))
+        .unwrap();
     let mut encoder = tar.into_inner().unwrap();
     encoder.flush().unwrap();
     let error = error(&encoder.finish().unwrap());
-    assert!(error.contains("larger than an archive of the suite can be: manifest.toml"), "{error}");
+    assert!(
+        error.contains("larger than an archive of the suite can be: manifest.toml"),
+        "{error}"
+    );
 }

@@ -2,7 +2,8 @@
 
 use childproof_suite::{Ended, Expect, Flavour, Manifest, Setting, SettingError};
 
-const HEAD: &str = "format = 1\nsuite = \"1.2.3\"\npackages = [\"a:b@0.2.0\"]\n\n[policy.grants]\nsh = { program = \"sh\" }\n\n";
+const HEAD: &str =
+    "format = 1\nsuite = \"1.2.3\"\npackages = [\"a:b@0.2.0\"]\n\n[policy.grants]\nsh = { program = \"sh\" }\n\n";
 
 fn manifest(guests: &str) -> Manifest {
     Manifest::from_toml(&format!("{HEAD}{guests}")).unwrap()
@@ -15,7 +16,11 @@ fn error(guests: &str) -> (usize, usize, String) {
     let mut parts = error.splitn(3, ':');
     let mut number = || parts.next().unwrap().parse::<usize>().unwrap();
     let (line, column) = (number(), number());
-    (line - HEAD.lines().count(), column, parts.next().unwrap().trim().to_owned())
+    (
+        line - HEAD.lines().count(),
+        column,
+        parts.next().unwrap().trim().to_owned(),
+    )
 }
 
 fn names(manifest: &Manifest) -> Vec<String> {
@@ -49,12 +54,21 @@ host_only = "no"
         ]
     );
     let case = manifest.cases().nth(2).unwrap();
-    assert_eq!((case.args, case.expect, case.flavour), (&["1".to_owned()][..], &Expect::Trap, Flavour::P3));
+    assert_eq!(
+        (case.args, case.expect, case.flavour),
+        (&["1".to_owned()][..], &Expect::Trap, Flavour::P3)
+    );
 }
 
 #[test]
 fn an_end_is_as_expected_or_not() {
-    let ends = [Ended::Success, Ended::Exit(1), Ended::Exit(3), Ended::Trap, Ended::Killed];
+    let ends = [
+        Ended::Success,
+        Ended::Exit(1),
+        Ended::Exit(3),
+        Ended::Trap,
+        Ended::Killed,
+    ];
     for (expect, met) in [
         (Expect::Success, Ended::Success),
         (Expect::Exit(3), Ended::Exit(3)),
@@ -74,15 +88,43 @@ fn what_is_wrong_is_said_with_its_place() {
         ("[guests.a]\n\n[gests.b]\n", (3, 2), "unknown field `gests`"),
         ("[guests.a]\nexpect = \"succes\"\n", (2, 10), "unknown variant `succes`"),
         ("[guests.a]\nexpect = { exit = 256 }\n", (2, 19), "256"),
-        ("[guests.a]\ntiers = [\"fuller\"]\n", (2, 10), "unknown variant `fuller`"),
-        ("[guests.a]\ndata.x = { txt = \"\" }\n", (2, 12), "unknown variant `txt`"),
-        ("[guests.a]\nonly = { flavour = \"0.3\" }\n", (2, 8), "missing field `because`"),
+        (
+            "[guests.a]\ntiers = [\"fuller\"]\n",
+            (2, 10),
+            "unknown variant `fuller`",
+        ),
+        (
+            "[guests.a]\ndata.x = { txt = \"\" }\n",
+            (2, 12),
+            "unknown variant `txt`",
+        ),
+        (
+            "[guests.a]\nonly = { flavour = \"0.3\" }\n",
+            (2, 8),
+            "missing field `because`",
+        ),
         ("[guests.a]\ntiers = []\n", (1, 9), "guests.a: `tiers` is empty"),
-        ("[guests.a]\nargs = [\"x\"]\n[guests.a.runs]\nb = {}\n", (1, 9), "guests.a: it has `runs`"),
-        ("[guests.a]\n[guests.a.runs]\nB = {}\n", (1, 9), "guests.a: the run \"B\""),
+        (
+            "[guests.a]\nargs = [\"x\"]\n[guests.a.runs]\nb = {}\n",
+            (1, 9),
+            "guests.a: it has `runs`",
+        ),
+        (
+            "[guests.a]\n[guests.a.runs]\nB = {}\n",
+            (1, 9),
+            "guests.a: the run \"B\"",
+        ),
         ("[guests.\"../a\"]\n", (1, 9), "lower-case letters"),
-        ("[guests.a]\ndata.\"../x\" = { text = \"\" }\n", (1, 9), "\"../x\" is no name of a file"),
-        ("[guests.a]\nprograms.\"..\" = { text = \"\" }\n", (1, 9), "\"..\" is no name of a file"),
+        (
+            "[guests.a]\ndata.\"../x\" = { text = \"\" }\n",
+            (1, 9),
+            "\"../x\" is no name of a file",
+        ),
+        (
+            "[guests.a]\nprograms.\"..\" = { text = \"\" }\n",
+            (1, 9),
+            "\"..\" is no name of a file",
+        ),
         ("[guests.a\n", (1, 10), ""),
     ] {
         let (line, column, message) = error(guests);
@@ -93,7 +135,9 @@ fn what_is_wrong_is_said_with_its_place() {
 
 #[test]
 fn a_manifest_of_another_format_says_so_and_nothing_else() {
-    let newer = Manifest::from_toml("suite = 1\nformat = 2\nwhatever = true\n").unwrap_err().to_string();
+    let newer = Manifest::from_toml("suite = 1\nformat = 2\nwhatever = true\n")
+        .unwrap_err()
+        .to_string();
     assert!(newer.starts_with("2:10: the manifest has the format 2"), "{newer}");
     assert!(newer.ends_with("use a newer one"), "{newer}");
     let older = Manifest::from_toml("format = 0\n").unwrap_err().to_string();
@@ -128,7 +172,12 @@ programs.busy = { busy = "true" }
     assert_eq!(read(data.join("text")), "said");
     assert_eq!(read(setting.stdin()), "to read");
     assert_eq!(std::fs::read_link(data.join("link")).unwrap().to_str(), Some(".."));
-    assert!(std::process::Command::new(programs.join("own")).status().unwrap().success());
+    assert!(
+        std::process::Command::new(programs.join("own"))
+            .status()
+            .unwrap()
+            .success()
+    );
     let busy = std::process::Command::new(programs.join("busy")).status().unwrap_err();
     assert_eq!(busy.kind(), std::io::ErrorKind::ExecutableFileBusy);
 
@@ -136,7 +185,11 @@ programs.busy = { busy = "true" }
     assert_eq!(policy["confine"]["tier"].as_str(), Some("reduced"));
     assert_eq!(policy["limits"]["live"].as_integer(), Some(3));
     let grants = &policy["grants"];
-    assert_eq!(grants["sh"]["args"].as_str(), Some("any"), "it takes the place of the one of all");
+    assert_eq!(
+        grants["sh"]["args"].as_str(),
+        Some("any"),
+        "it takes the place of the one of all"
+    );
     assert!(grants["sh"]["program"].as_str().unwrap().ends_with("/cat"));
     assert_eq!(grants["own"]["program"].as_str(), programs.join("own").to_str());
     assert_eq!(grants["regex"]["forms"][0][0]["regex"].as_str(), Some("a{1,2}$"));

@@ -303,9 +303,11 @@ impl Case {
             search_path: path.as_deref(),
             preopens: &preopens,
         };
-        let policy = Policy::from_toml(self.setting.policy_text()).unwrap_or_else(|error| panic!("{}: policy:{error}", self.given));
+        let policy = Policy::from_toml(self.setting.policy_text())
+            .unwrap_or_else(|error| panic!("{}: policy:{error}", self.given));
         let policy = policy.load(&options).expect("the policy can be loaded");
-        let preopen = Preopen::open(self.setting.data(), DATA, !self.given.given.read_only).expect("the guest's directory");
+        let preopen =
+            Preopen::open(self.setting.data(), DATA, !self.given.given.read_only).expect("the guest's directory");
         let (record, stop, stop_at) = (record.clone(), stop.clone(), self.stop_at.take());
         let duplicate = |file: &File| file.try_clone().expect("a descriptor");
         let mut builder = ProcessCtx::builder(policy)
@@ -345,7 +347,10 @@ impl Case {
 
 /// What the manifest has of a guest.
 fn cases(guest: &'static str, flavour: Flavour) -> impl Iterator<Item = childproof_suite::Case<'static>> {
-    let given = MANIFEST.guests.get(guest).unwrap_or_else(|| panic!("tests/suite.toml says nothing of {guest}"));
+    let given = MANIFEST
+        .guests
+        .get(guest)
+        .unwrap_or_else(|| panic!("tests/suite.toml says nothing of {guest}"));
     given.cases(guest, flavour.declared())
 }
 

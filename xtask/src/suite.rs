@@ -16,7 +16,10 @@ use crate::build;
 pub fn pack(path: Option<&Path>) -> Result<PathBuf> {
     let path = match path {
         Some(path) => path.to_owned(),
-        None => crate::metadata()?.target_directory.join("childproof-suite.tar.zst").into(),
+        None => crate::metadata()?
+            .target_directory
+            .join("childproof-suite.tar.zst")
+            .into(),
     };
     let packer = build::host("childproof-pack-suite")?;
     let status = Command::new(&packer)

@@ -61,9 +61,11 @@ pub(crate) struct SuiteArgs {
 
 /// By a list of its values, so that completions and the message about another one have them.
 fn flavour() -> impl TypedValueParser<Value = Flavour> {
-    PossibleValuesParser::new(Flavour::ALL.map(Flavour::version)).map(|version| match version == Flavour::P2.version() {
-        true => Flavour::P2,
-        false => Flavour::P3,
+    PossibleValuesParser::new(Flavour::ALL.map(Flavour::version)).map(|version| {
+        match version == Flavour::P2.version() {
+            true => Flavour::P2,
+            false => Flavour::P3,
+        }
     })
 }
 

@@ -17,7 +17,8 @@ use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, pidfd_open, pidfd_send_signal, set_child_subreaper, wait,
+    Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, pidfd_open, pidfd_send_signal, set_child_subreaper,
+    wait,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +27,7 @@ use super::args::KeeperArgs;
 /// Has the host killed.
 pub(crate) const KILL_HOST: u8 = b'k';
 /// How long the processes of a host that has ended may take to end, and how long killed ones may.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What became of a host.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -84,7 +85,10 @@ fn follow(host: Pid, may_leave: bool) -> Result<Report> {
                     // What a signal does not end, nothing does.
                     break;
                 }
-                report.left = children.iter().map(|child| format!("{} ({})", name(*child), child.as_raw_pid())).collect();
+                report.left = children
+                    .iter()
+                    .map(|child| format!("{} ({})", name(*child), child.as_raw_pid()))
+                    .collect();
                 (end_all, deadline) = (true, None);
                 continue;
             }
@@ -95,7 +99,10 @@ fn follow(host: Pid, may_leave: bool) -> Result<Report> {
             }
         }
         // One that ended in between has no descriptor, and is collected in the next round.
-        let watched: Vec<_> = children.iter().flat_map(|child| pidfd_open(*child, PidfdFlags::empty())).collect();
+        let watched: Vec<_> = children
+            .iter()
+            .flat_map(|child| pidfd_open(*child, PidfdFlags::empty()))
+            .collect();
         if watched.len() < children.len() {
             continue;
         }

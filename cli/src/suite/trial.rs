@@ -69,7 +69,10 @@ impl Trial {
 
     async fn run_in(&self, setting: &Setting, mut stop: watch::Receiver<bool>) -> Result<Verdict> {
         let report = setting.directory().join("report");
-        let mut keeper = self.keeper(setting, &report)?.spawn().context("cannot start what keeps a case together")?;
+        let mut keeper = self
+            .keeper(setting, &report)?
+            .spawn()
+            .context("cannot start what keeps a case together")?;
         let mut control = keeper.stdin.take();
         let sign = match self.case.expect {
             Expect::KilledAt(sign) => sign.clone().into_bytes(),
@@ -121,7 +124,10 @@ impl Trial {
             return Ok(Verdict::Skipped(why));
         }
         let problems = match late {
-            true => vec![format!("it did not end within {}", humantime::format_duration(self.timeout))],
+            true => vec![format!(
+                "it did not end within {}",
+                humantime::format_duration(self.timeout)
+            )],
             false => compare(&self.case, &report, killed, &stdout, &stderr),
         };
         Ok(match problems.is_empty() {
@@ -134,7 +140,12 @@ impl Trial {
         let case = &self.case;
         let own = std::env::current_exe().context("cannot find this program")?;
         let mut keeper = Command::new(&own);
-        keeper.arg("suite-keeper").arg("--stdin").arg(setting.stdin()).arg("--report").arg(report);
+        keeper
+            .arg("suite-keeper")
+            .arg("--stdin")
+            .arg(setting.stdin())
+            .arg("--report")
+            .arg(report);
         if case.tier == Tier::None {
             keeper.arg("--may-leave");
         }
@@ -145,7 +156,9 @@ impl Trial {
                 let mut dir = setting.data().into_os_string();
                 dir.push("::/data");
                 dir.push(if case.given.read_only { ":ro" } else { "" });
-                keeper.arg(own).args(["run", "--quiet", "--env", "RUST_BACKTRACE=0", "--policy"]);
+                keeper
+                    .arg(own)
+                    .args(["run", "--quiet", "--env", "RUST_BACKTRACE=0", "--policy"]);
                 keeper.arg(setting.policy_file()).arg("--dir").arg(dir)
             }
         };
@@ -157,7 +170,14 @@ impl Trial {
             .env("CHILDPROOF_SUITE_TIER", case.tier.name())
             .env("CHILDPROOF_SUITE_POLICY", setting.policy_file())
             .env("CHILDPROOF_SUITE_DATA", setting.data())
-            .env("CHILDPROOF_SUITE_ACCESS", if case.given.read_only { "read-only" } else { "read-write" })
+            .env(
+                "CHILDPROOF_SUITE_ACCESS",
+                if case.given.read_only {
+                    "read-only"
+                } else {
+                    "read-write"
+                },
+            )
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -219,7 +239,10 @@ fn compare(case: &Case<'_>, report: &Report, killed: bool, stdout: &[u8], stderr
     stream("stdout", &case.given.stdout, stdout);
     stream("stderr", &case.given.stderr, stderr);
     if !report.left.is_empty() {
-        problems.push(format!("expected no process to be left, and were left {}", report.left.join(", ")));
+        problems.push(format!(
+            "expected no process to be left, and were left {}",
+            report.left.join(", ")
+        ));
     }
     problems
 }
