@@ -12,7 +12,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 
 use crate::exit;
-use crate::suite::{KeeperArgs, SuiteArgs};
+use crate::suite::SuiteArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,11 +51,7 @@ impl Cli {
             Command::Run(args) => &args.sandbox,
             Command::Exec(args) => &args.sandbox,
             Command::Explain(args) => &args.sandbox,
-            Command::Doctor(_)
-            | Command::Suite(_)
-            | Command::SuiteKeeper(_)
-            | Command::Init(_)
-            | Command::Completions(_) => return Ok(()),
+            Command::Doctor(_) | Command::Suite(_) | Command::Init(_) | Command::Completions(_) => return Ok(()),
         };
         if sandbox.network.is_some() && sandbox.allow.is_empty() {
             let message = "--network is for the programs of --allow, and there is no --allow; for a grant of the policy \
@@ -74,8 +70,6 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     Init(InitArgs),
     Suite(SuiteArgs),
-    #[command(hide = true)]
-    SuiteKeeper(KeeperArgs),
     Completions(CompletionsArgs),
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use childproof_suite::Flavour;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, ValueHint};
+use clap::{Args, Parser, ValueHint};
 
 use crate::{args, exit};
 
@@ -30,7 +30,8 @@ The README.md of the archive describes them, and what the runner is to answer.";
 ///
 /// ARCHIVE has components that each assert one behaviour of childproof:process, and a manifest of what each is given and
 /// what must come of it. `cargo xtask suite` makes it. Without --runner, each case is run as `childproof run` runs a
-/// component; with it, by the host that COMMAND starts. Nothing that a case started outlives it.
+/// component; with it, by the host that COMMAND starts. Nothing that a case started outlives it. An archive says what programs
+/// are started, some of them without confinement: run none that you do not trust.
 #[derive(Args, Debug)]
 #[command(after_long_help = format!("{EXAMPLES}\n\n{}", exit::OF_SUITE))]
 pub(crate) struct SuiteArgs {
@@ -69,8 +70,11 @@ fn flavour() -> impl TypedValueParser<Value = Flavour> {
     })
 }
 
+/// The first argument of what the suite starts for each case. It is no command of anybody's, and so in no help.
+pub(crate) const KEEPER: &str = "suite-keeper";
+
 /// What the suite starts for each case: see [`keeper`](super::keeper).
-#[derive(Args, Debug)]
+#[derive(Debug, Parser)]
 pub(crate) struct KeeperArgs {
     /// The file that the command has as its standard input.
     #[arg(long)]
@@ -84,4 +88,12 @@ pub(crate) struct KeeperArgs {
     /// The command.
     #[arg(last = true, required = true)]
     pub(crate) command: Vec<OsString>,
+}
+
+impl KeeperArgs {
+    /// Those of this process, if that is what it was started for.
+    pub(crate) fn of_this_process() -> Option<Self> {
+        let words = || std::env::args_os().skip(1);
+        (words().next()? == KEEPER).then(|| Self::parse_from(words()))
+    }
 }

@@ -13,6 +13,7 @@ use tokio::process::Command;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::args::KEEPER;
 use super::keeper::{KILL_HOST, Report};
 use crate::exit;
 
@@ -115,7 +116,11 @@ impl Trial {
         if interrupted {
             return Ok(Verdict::Interrupted);
         }
-        let report = std::fs::read(&report).context("what keeps a case together did not say what became of it")?;
+        let Ok(report) = std::fs::read(&report) else {
+            // Nor would the ends of the streams come.
+            let problem = "it could not be ended, or what kept it together was killed".to_owned();
+            return Ok(Verdict::Failed(vec![problem], String::new()));
+        };
         let report: Report = serde_json::from_slice(&report)?;
         let (stdout, stderr) = (stdout.await?, stderr.await?);
         let said = String::from_utf8_lossy(&stderr).into_owned();
@@ -141,7 +146,7 @@ impl Trial {
         let own = std::env::current_exe().context("cannot find this program")?;
         let mut keeper = Command::new(&own);
         keeper
-            .arg("suite-keeper")
+            .arg(KEEPER)
             .arg("--stdin")
             .arg(setting.stdin())
             .arg("--report")

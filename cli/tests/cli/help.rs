@@ -97,6 +97,10 @@ fn completions_know_each_command_and_the_shell_takes_them() {
                 "{command} is not in the completions of {shell}"
             );
         }
+        assert!(
+            !script.contains("keeper"),
+            "the completions of {shell} have what is for nobody"
+        );
     }
     let script = place.run(["completions", "bash"]).code(0).stdout();
     place.write("completions", script);
