@@ -244,6 +244,40 @@ fn what_cannot_be_run_is_skipped_and_no_success() {
 }
 
 #[test]
+fn a_tier_that_the_machine_does_not_give_is_skipped_and_not_lowered() {
+    let place = Place::new();
+    write(
+        &place,
+        &[("a", "tiers = [\"full\", \"none\"]", |guest| {
+            guest.spawn("sh", &["-c", "exit 0"]).wait().end(true)
+        })],
+    );
+    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
+    let unshare = [
+        "--user",
+        "--map-root-user",
+        "sh",
+        "-c",
+        script,
+        "sh",
+        env!("CARGO_BIN_EXE_childproof"),
+    ];
+    let ended = place
+        .run_other(
+            "unshare",
+            [&unshare[..], &["suite", "suite", "--flavour", "0.2"]].concat(),
+        )
+        .code(4);
+    let (lines, summary) = lines(&ended);
+    let why = "this machine does not give the tier full; `childproof doctor` says why";
+    assert_eq!(
+        lines,
+        [format!("SKIPPED  a/0.2/full: {why}"), "ok       a/0.2/none".to_owned()]
+    );
+    assert_eq!(summary, "1 ok, 0 failed, 1 skipped\n");
+}
+
+#[test]
 fn cases_are_listed_and_chosen_by_their_names() {
     let place = Place::new();
     write(
