@@ -16,8 +16,8 @@ const PART: &str = "CHILDPROOF_TESTS_PART";
 /// How long to wait for what is due any moment. It is only over when something is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs `body` in a process that runs nothing but the test `name`, kills that with SIGKILL once its standard output says `sign`, and returns when nobody
-/// holds that any more. The body does not return before. `part` tells one call within a test from another.
+/// Runs `body` in a process that runs nothing but the test `name`, kills that with SIGKILL once its standard output says
+/// `sign`, and returns when nobody holds that any more. The body does not return before. `part` tells one call within a test from another.
 pub(crate) fn killed_at(sign: &str, name: &str, part: &str, body: impl FnOnce()) {
     if env::var(ONLY).as_deref() == Ok(name) {
         if env::var(PART).as_deref() == Ok(part) {
