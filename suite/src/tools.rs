@@ -12,7 +12,9 @@ const PYTHON: &str = "python3";
 /// Where a program is, by the `PATH` of this process.
 pub fn find(name: &str) -> Option<PathBuf> {
     if name == PYTHON {
-        return of_python("print(sys.executable)").into_iter().find(|path| is_program(path));
+        return of_python("print(sys.executable)")
+            .into_iter()
+            .find(|path| is_program(path));
     }
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
