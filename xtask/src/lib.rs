@@ -11,6 +11,7 @@
 //! | [`package`] | the packages of the interface, as `wkg` builds them |
 //! | [`readme`] | what the README says: its blocks, and running its commands |
 //! | [`run`] | running an example's guest with the command `childproof` |
+//! | [`suite`] | the component test suite as an archive |
 //! | [`wit`] | the vendored WIT of WASI |
 
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@ pub mod flavours;
 pub mod package;
 pub mod readme;
 pub mod run;
+pub mod suite;
 pub mod wit;
 
 use std::path::{Path, PathBuf};

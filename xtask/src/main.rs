@@ -40,6 +40,11 @@ enum Chore {
     },
     /// Build the guests of the examples for wasm32-wasip2 and print where they are
     Guests,
+    /// Build the component test suite, pack it into an archive that `childproof suite` runs, and print where that is
+    Suite {
+        /// The file to write; target/childproof-suite.tar.zst by default
+        path: Option<PathBuf>,
+    },
     /// Copy the WIT of WASI from the wasmtime-wasi that Cargo.lock names
     Wit {
         /// Change nothing; fail when the copies differ, or when the two flavours of the interface do and
@@ -70,6 +75,7 @@ fn main() -> Result<ExitCode> {
                 println!("{}", xtask::build::guest(guest)?.display());
             }
         }
+        Chore::Suite { path } => println!("{}", xtask::suite::pack(path.as_deref())?.display()),
         Chore::Wit { check: true } => {
             xtask::wit::check()?;
             xtask::flavours::check()?;
