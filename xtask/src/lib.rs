@@ -14,6 +14,7 @@
 //! | [`python`] | components made of programs in Python |
 //! | [`readme`] | what the README says: its blocks, and running its commands |
 //! | [`run`] | running an example's guest with the command `childproof` |
+//! | [`suite`] | the component test suite as an archive |
 //! | [`wit`] | the vendored WIT of WASI |
 
 #![forbid(unsafe_code)]
@@ -30,6 +31,7 @@ pub mod package;
 pub mod python;
 pub mod readme;
 pub mod run;
+pub mod suite;
 pub mod wit;
 
 use std::path::{Path, PathBuf};

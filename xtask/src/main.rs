@@ -58,6 +58,10 @@ enum Chore {
         /// Take the version of the tests that Debian has today
         #[arg(long)]
         debian: bool,
+    /// Build the component test suite, pack it into an archive that `childproof suite` runs, and print where that is
+    Suite {
+        /// The file to write; target/childproof-suite.tar.zst by default
+        path: Option<PathBuf>,
     },
     /// Copy the WIT of WASI from the wasmtime-wasi that Cargo.lock names
     Wit {
@@ -95,6 +99,7 @@ fn main() -> Result<ExitCode> {
                 println!("{}", xtask::build::guest(guest)?.display());
             }
         }
+        Chore::Suite { path } => println!("{}", xtask::suite::pack(path.as_deref())?.display()),
         Chore::Wit { check: true } => {
             xtask::wit::check()?;
             xtask::flavours::check()?;
