@@ -58,6 +58,7 @@ enum Chore {
         /// Take the version of the tests that Debian has today
         #[arg(long)]
         debian: bool,
+    },
     /// Build the component test suite, pack it into an archive that `childproof suite` runs, and print where that is
     Suite {
         /// The file to write; target/childproof-suite.tar.zst by default
