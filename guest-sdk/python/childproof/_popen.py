@@ -177,7 +177,9 @@ class Popen(_Stock):
             return None
         # As CPython's own constructor does it for a pipe.
         line_buffering = bool(self.text_mode) and self._bufsize == 1
-        bufsize = -1 if line_buffering else self._bufsize
+        if self._bufsize == 1 and not line_buffering:
+            warnings.warn("line buffering (bufsize=1) is for text; here it is the default size", RuntimeWarning, 5)
+        bufsize = -1 if self._bufsize == 1 else self._bufsize
         size = io.DEFAULT_BUFFER_SIZE if bufsize < 0 else bufsize
         if isinstance(end, ReadEnd):
             reader = PipeReader(end, self._carriers)
