@@ -8,6 +8,7 @@ connects their pipes is added. The guest has no sockets to wait for, no threads 
 import asyncio
 import sys
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Any
 
 from wit_world.imports import wasi_cli_stdin
@@ -88,6 +89,15 @@ class EventLoop(asyncio.BaseEventLoop):
     def _write_to_self(self) -> None:
         # Nothing runs beside the loop that could have to wake it.
         pass
+
+    def run_in_executor[*Ts, T](
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Run a function in the executor that is given. There is no other, because a component has no threads."""
+        if executor is None:
+            # The base class would make one, and fail once more when the loop shuts it down.
+            raise RuntimeError("can't start new thread: a component has none; call the function itself")
+        return super().run_in_executor(executor, func, *args)
 
     async def connect_read_pipe(self, protocol_factory: Any, pipe: Any) -> Any:
         """Read from a pipe of a process, or from ``sys.stdin``."""

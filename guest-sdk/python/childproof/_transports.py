@@ -254,18 +254,25 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
         self, args: Any, shell: bool, stdin: Any, stdout: Any, stderr: Any, bufsize: int, **kwargs: Any
     ) -> None:
         self._watches: list[Watch] = []
+        self._is_connected = False
         proc = subprocess.Popen(
             args, shell=shell, stdin=stdin, stdout=stdout, stderr=stderr, bufsize=bufsize, **kwargs
         )
         self._proc = cast(Popen, proc)
         self._watches = [self._loop.watch(source, self._check) for source in self._proc.sources()]
 
+    async def _connect_pipes(self, waiter: asyncio.Future[None] | None) -> None:
+        try:
+            await super()._connect_pipes(waiter)
+        finally:
+            self._is_connected = True
+
     def _check(self) -> None:
         """See whether the process has ended, and carry what there is to carry meanwhile."""
         if self._proc is None or self._returncode is not None:
             self._stop()
             return
-        if self._pending_calls is not None and not self._closed:
+        if not self._is_connected:
             # Its pipes are being connected, and are told of its end after that.
             return
         try:

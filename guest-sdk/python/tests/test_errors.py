@@ -94,12 +94,14 @@ class Invalid(unittest.TestCase):
         subprocess.run(["sh", "-c", ":"], close_fds=False, start_new_session=True, process_group=0, pipesize=4096, check=True)
 
     def test_text_that_no_process_can_be_given(self) -> None:
-        for args in (["sh", "a\0b"], ["s\0h"], ["sh", b"\xff"], ["sh", "\udc80"]):
+        words: list[list[Any]] = [["sh", "a\0b"], ["s\0h"], ["sh", b"\xff"], ["sh", "\udc80"]]
+        for args in words:
             with self.subTest(args), self.assertRaises(ValueError):
                 subprocess.run(args)
-        for env in ({"MY_A=B": "x"}, {"MY_\0": "x"}, {"MY_A": "\0"}, {"MY_A": b"\xff"}):
+        variables: list[dict[str, Any]] = [{"MY_A=B": "x"}, {"MY_\0": "x"}, {"MY_A": "\0"}, {"MY_A": b"\xff"}]
+        for env in variables:
             with self.subTest(env), self.assertRaises(ValueError):
-                subprocess.run(["sh", "-c", ":"], env=env)  # type: ignore[call-overload]
+                subprocess.run(["sh", "-c", ":"], env=env)
 
     def test_a_number_that_is_no_signal(self) -> None:
         with subprocess.Popen(["sleep", "1000"]) as process:

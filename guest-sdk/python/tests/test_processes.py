@@ -82,23 +82,23 @@ class Surroundings(unittest.TestCase):
         self.assertEqual(os.environ["GIVEN"], "to the guest")
         os.environ["MY_OWN"] = "by the guest"
         try:
-            self.assertEqual(self.shell("echo $FIXED, $MY_OWN, $GIVEN"), "by the policy, by the guest, \n")
+            self.assertEqual(self.shell("echo $FIXED, $MY_OWN, $GIVEN"), "by the policy, by the guest,\n")
         finally:
             del os.environ["MY_OWN"]
         self.assertEqual(self.shell("echo $FIXED, $MY_OWN", env={"MY_OWN": "x"}), "by the policy, x\n")
-        self.assertEqual(self.shell("echo $FIXED, $MY_OWN", env={}), "by the policy, \n")
+        self.assertEqual(self.shell("echo $FIXED, $MY_OWN", env={}), "by the policy,\n")
 
     def test_the_directory_is_that_of_the_guest_once_it_has_one(self) -> None:
         os.makedirs("/data/below/that", exist_ok=True)
         self.assertEqual(self.shell("pwd", cwd="/data/below"), "/data/below\n")
         self.assertEqual(self.shell("pwd", cwd=b"/data/below"), "/data/below\n")
-        before = os.getcwd()
+        # The guest begins in a directory that it does not have, and cannot go back to it.
         os.chdir("/data/below")
         try:
             self.assertEqual(self.shell("pwd"), "/data/below\n")
             self.assertEqual(self.shell("pwd", cwd="that"), "/data/below/that\n")
         finally:
-            os.chdir(before)
+            os.chdir("/data")
 
     def test_a_shell(self) -> None:
         self.assertEqual(subprocess.getoutput("echo $((40 + 2))"), "42")
