@@ -6,6 +6,7 @@ of ``/results``: standard output and standard error are what the children of the
 
 import os
 import sys
+import sysconfig
 from typing import Any
 
 import childproof
@@ -16,6 +17,8 @@ import imports
 PROGRAMS = "/programs"
 childproof.programs.update({f"{PROGRAMS}/{grant}": grant for grant in ("ls", "python3", "true")})
 sys.executable = f"{PROGRAMS}/python3"
+# Newer tests take it apart as a shell would, and it is not quoted for that.
+sysconfig.get_config_vars()["CONFIG_ARGS"] = ""
 support: Any = imports.module("test.support")
 # It takes what Python for WASI has for all that there is.
 support.has_subprocess_support = True
