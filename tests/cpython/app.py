@@ -6,14 +6,19 @@ of ``/results``: standard output and standard error are what the children of the
 
 import os
 import sys
+import sysconfig
 from typing import Any
 
 import childproof
 
 import imports
 
-# What the tests call Python is a grant.
-sys.executable = "python3"
+# The tests look for programs as on a system: there are files, and behind them grants.
+PROGRAMS = "/programs"
+childproof.programs.update({f"{PROGRAMS}/{grant}": grant for grant in ("ls", "python3", "true")})
+sys.executable = f"{PROGRAMS}/python3"
+# Newer tests take it apart as a shell would, and it is not quoted for that.
+sysconfig.get_config_vars()["CONFIG_ARGS"] = ""
 support: Any = imports.module("test.support")
 # It takes what Python for WASI has for all that there is.
 support.has_subprocess_support = True
@@ -37,7 +42,7 @@ def main() -> None:
     _, command, *tests = sys.argv
     # As on a system: a directory of one's own to begin in.
     os.chdir("/work")
-    os.environ.update(PATH=os.environ.pop("CHILDREN_PATH"), TMPDIR="/work/tmp")
+    os.environ.update(PATH=f"{os.environ.pop('PATH_OF_PYTHON')}:{PROGRAMS}:/usr/bin:/bin", TMPDIR="/work/tmp")
     # What is written to it is read by nobody.
     os.devnull = "/work/null"
     open(os.devnull, "x").close()

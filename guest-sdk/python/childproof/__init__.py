@@ -21,8 +21,8 @@ from ._errors import Problem, problem_of
 from ._install import install
 from ._loop import EventLoop
 from ._main import main
-from ._popen import Popen
+from ._popen import Popen, programs
 
-__all__ = ["EndedBy", "EventLoop", "Popen", "Problem", "install", "main", "problem_of"]
+__all__ = ["EndedBy", "EventLoop", "Popen", "Problem", "install", "main", "problem_of", "programs"]
 
 install()

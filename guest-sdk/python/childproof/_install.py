@@ -6,7 +6,7 @@ from asyncio import unix_events
 
 from componentize_py_types import Err
 
-from . import _os
+from . import _late, _numbers, _os  # noqa: F401 (the first is there to be imported)
 from ._loop import EventLoop
 from ._popen import Popen
 
@@ -14,6 +14,7 @@ from ._popen import Popen
 def install() -> None:
     """Make ``subprocess`` and ``asyncio`` work. Importing the package does this; to call it again changes nothing."""
     _os.provide()
+    _numbers.provide()
     _set(subprocess, _can_fork_exec=True, Popen=Popen)
     # The policy is what asyncio.new_event_loop asks; the names are what a caller may make a loop with himself.
     _set(unix_events._UnixDefaultEventLoopPolicy, _loop_factory=EventLoop)

@@ -1,6 +1,7 @@
 """The guest's ends of the pipes to its processes: streams of the host, and Python's files over them.
 
-A file has a number, as ``fileno`` of any file, by which another process can be given it. No system call knows that number.
+A file has a number, as ``fileno`` of any file, by which another process can be given it. No system call knows that number;
+``_numbers`` makes the functions that take one know it.
 """
 
 import errno
@@ -149,6 +150,9 @@ _files: weakref.WeakValueDictionary[int, "PipeFile[Any]"] = weakref.WeakValueDic
 class PipeFile[E: ReadEnd | WriteEnd](io.RawIOBase):
     """A file over an end of a pipe."""
 
+    nonblocking = False
+    """Whether it answers ``None`` instead of waiting."""
+
     def __init__(self, end: E, carriers: Sequence[Carried] = ()) -> None:
         self.end = end
         self._carriers = carriers
@@ -157,11 +161,7 @@ class PipeFile[E: ReadEnd | WriteEnd](io.RawIOBase):
         _files[self._number] = self
 
     def _await(self) -> None:
-        """Wait until the end is ready. What the guest carries for the process goes on meanwhile."""
-        carried = [pollable for carrier in self._carriers if (pollable := carrier.source()) is not None]
-        wait([self.end.pollable(), *carried], None)
-        for carrier in self._carriers:
-            carrier.step()
+        await_any([self], None)
 
     def fileno(self) -> int:
         if self.closed:
@@ -194,9 +194,6 @@ class PipeFile[E: ReadEnd | WriteEnd](io.RawIOBase):
 class PipeReader(PipeFile[ReadEnd]):
     """What a process writes."""
 
-    nonblocking = False
-    """Whether a read answers ``None`` instead of waiting."""
-
     def readable(self) -> bool:
         return True
 
@@ -220,7 +217,7 @@ class PipeWriter(PipeFile[WriteEnd]):
     def writable(self) -> bool:
         return True
 
-    def write(self, buffer: Buffer, /) -> int:
+    def write(self, buffer: Buffer, /) -> int | None:
         view = memoryview(buffer).cast("B")
         if self._finalizing:
             data = bytes(view)
@@ -230,6 +227,8 @@ class PipeWriter(PipeFile[WriteEnd]):
         while view:
             if count := self.end.try_write(view):
                 return count
+            if self.nonblocking:
+                return None
             self._await()
         return 0
 
@@ -239,6 +238,26 @@ class PipeWriter(PipeFile[WriteEnd]):
             self.end.try_write(memoryview(data))
         except (OSError, ValueError):
             pass
+
+
+def await_any(files: Sequence[PipeFile[Any]], timeout: float | None) -> list[PipeFile[Any]]:
+    """Wait until the end of one is ready, and answer those that are. What the guest carries for their processes goes on."""
+    carriers = {id(carrier): carrier for file in files for carrier in file._carriers}.values()
+    carried = [pollable for carrier in carriers if (pollable := carrier.source()) is not None]
+    ready = wait([*(file.end.pollable() for file in files), *carried], timeout)
+    for carrier in carriers:
+        carrier.step()
+    return [file for place, file in enumerate(files) if place in ready]
+
+
+def numbered(number: int) -> PipeFile[Any] | None:
+    """The pipe of this number; ``None`` if it is the number of something else. Raises ``OSError`` if that pipe is closed."""
+    if number < _FIRST_NUMBER:
+        return None
+    file = _files.get(number)
+    if file is None or file.closed:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return file
 
 
 def pipe_of(file: object) -> PipeFile[Any] | None:

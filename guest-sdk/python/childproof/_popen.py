@@ -27,8 +27,14 @@ from ._pipe import READ_LEN, PipeFile, PipeReader, PipeWriter, ReadEnd, WriteEnd
 from ._resource import sweep
 from ._wait import wait
 
-SHELL = "sh"
-"""The grant that ``shell=True`` runs."""
+SHELL = "/bin/sh"
+"""The program that ``shell=True`` runs."""
+
+programs: dict[str, str] = {SHELL: "sh"}
+"""The grants behind paths, for code that names its programs so and cannot be changed: ``{"/usr/bin/git": "git"}``.
+
+The keys are absolute. Whether the guest has a file of that name does not matter.
+"""
 
 
 if TYPE_CHECKING:
@@ -131,10 +137,11 @@ class Popen(_Stock):
             words[0] = os.fsdecode(executable)
         sys.audit("subprocess.Popen", executable, words, cwd, env)
         sweep()
-        program = _text("executable", executable)
+        named = _text("executable", executable)
+        program = _grant(named, cwd)
         stdin, stdout, stderr = self._asked
         with process.Command(program) as command:
-            if words[0] != program:
+            if words[0] != named:
                 command.argv0(words[0])
             command.args(words[1:])
             for key, value in _environment(env):
@@ -177,7 +184,9 @@ class Popen(_Stock):
             return None
         # As CPython's own constructor does it for a pipe.
         line_buffering = bool(self.text_mode) and self._bufsize == 1
-        bufsize = -1 if line_buffering else self._bufsize
+        if self._bufsize == 1 and not line_buffering:
+            warnings.warn("line buffering (bufsize=1) is for text; here it is the default size", RuntimeWarning, 5)
+        bufsize = -1 if self._bufsize == 1 else self._bufsize
         size = io.DEFAULT_BUFFER_SIZE if bufsize < 0 else bufsize
         if isinstance(end, ReadEnd):
             reader = PipeReader(end, self._carriers)
@@ -336,6 +345,14 @@ def _words(args: Any, shell: bool) -> list[str]:
     if shell:
         words = [SHELL, "-c", *words]
     return [_text(f"args[{place - 1}]" if place else "the program", word) for place, word in enumerate(words)]
+
+
+def _grant(program: str, cwd: Any) -> str:
+    """The grant that a program is: one of that name, or the one behind that path."""
+    if "/" not in program:
+        return program
+    directory = os.getcwd() if cwd is None else os.path.join(os.getcwd(), os.fsdecode(cwd))
+    return programs.get(os.path.normpath(os.path.join(directory, program)), program)
 
 
 def _text(field: str, value: Any) -> str:

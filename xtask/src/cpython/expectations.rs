@@ -19,6 +19,8 @@ pub(super) enum Expected {
     Fails(String),
     /// It skips itself, because it is about Windows.
     Windows,
+    /// It depends on the machine, for this reason, what becomes of it.
+    Machine(String),
 }
 
 impl Expected {
@@ -32,7 +34,10 @@ impl Expected {
             None if text == "windows" => Ok(Expected::Windows),
             Some(("skipped", why)) => reason(why).map(Expected::Skipped),
             Some(("fails", why)) => reason(why).map(Expected::Fails),
-            _ => bail!("{text:?} is not \"passes\", \"windows\", \"skipped: REASON\" or \"fails: REASON\""),
+            Some(("machine", why)) => reason(why).map(Expected::Machine),
+            _ => bail!(
+                "{text:?} is not \"passes\", \"windows\", \"skipped: REASON\", \"fails: REASON\" or \"machine: REASON\""
+            ),
         }
     }
 
@@ -43,6 +48,7 @@ impl Expected {
             (Expected::Passes, Outcome::Passes)
                 | (Expected::Skipped(_) | Expected::Windows, Outcome::Skipped(_))
                 | (Expected::Fails(_), Outcome::Fails(_))
+                | (Expected::Machine(_), _)
         )
     }
 
@@ -51,7 +57,7 @@ impl Expected {
         match self {
             Expected::Passes => None,
             Expected::Windows => Some("it is about Windows"),
-            Expected::Skipped(reason) | Expected::Fails(reason) => Some(reason),
+            Expected::Skipped(reason) | Expected::Fails(reason) | Expected::Machine(reason) => Some(reason),
         }
     }
 }
@@ -64,6 +70,7 @@ impl fmt::Display for Expected {
             Expected::Windows => f.write_str("windows"),
             Expected::Skipped(reason) => write!(f, "skipped: {reason}"),
             Expected::Fails(reason) => write!(f, "fails: {reason}"),
+            Expected::Machine(reason) => write!(f, "machine: {reason}"),
         }
     }
 }

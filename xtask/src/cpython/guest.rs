@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -169,29 +170,36 @@ impl Guest {
     }
 
     fn run(&self, command: &str, tests: &[String]) -> Result<Run> {
-        let (work, results) = (self.directory.join("work"), self.directory.join("results"));
+        let [work, results, programs] = ["work", "results", "programs"].map(|name| self.directory.join(name));
         match fs::remove_dir_all(&self.directory) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("cannot empty {}", self.directory.display()));
             }
             _ => {}
         }
-        for directory in [work.join("tmp"), results.clone()] {
-            fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        for directory in [&work.join("tmp"), &results, &programs] {
+            fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
         }
+        self.make_programs(&programs)?;
         let said = self.directory.join("output");
         let output = File::create(&said).with_context(|| format!("cannot write {}", said.display()))?;
 
         // The policy says `python3`, which is looked up in this.
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(std::iter::once(self.python.bin.clone()).chain(std::env::split_paths(&path)))?;
-        let mut childproof = Command::new(&self.childproof);
-        childproof.args(["run", "--timeout", TIMEOUT]).arg("--policy");
+        // Whether the tests run out of files must not depend on the machine.
+        let mut childproof = Command::new("sh");
+        childproof.args(["-c", "ulimit -S -n 1024 && exec \"$0\" \"$@\""]);
+        childproof
+            .arg(&self.childproof)
+            .args(["run", "--timeout", TIMEOUT])
+            .arg("--policy");
         childproof.arg(root().join("tests/cpython/policy.toml"));
         let (tests_directory, as_seen) = &self.tests;
         let directories = [
             (&work, "/work"),
             (&results, "/results"),
+            (&programs, "/programs:ro"),
             (tests_directory, &format!("{as_seen}:ro")),
         ];
         for (directory, place) in directories {
@@ -203,10 +211,9 @@ impl Guest {
             childproof.arg("--read").arg(&self.python.prefix);
         }
         // Python finds its library by its own program, which it looks up there.
-        let mut children_path = OsString::from("CHILDREN_PATH=");
-        children_path.push(&self.python.bin);
-        children_path.push(":/usr/bin:/bin");
-        childproof.arg("--env").arg(children_path);
+        let mut path_of_python = OsString::from("PATH_OF_PYTHON=");
+        path_of_python.push(&self.python.bin);
+        childproof.arg("--env").arg(path_of_python);
         childproof.arg(&self.component).arg(command).args(tests);
         let status = childproof
             .env("PATH", path)
@@ -227,6 +234,21 @@ impl Guest {
             }
         }
         Ok(Run { events, status, output })
+    }
+}
+
+impl Guest {
+    /// What the tests find when they look for programs, and a shell can run.
+    fn make_programs(&self, directory: &Path) -> Result<()> {
+        let system = Path::new("/usr/bin");
+        for (name, bin) in [("ls", system), ("python3", &self.python.bin), ("true", system)] {
+            let file = directory.join(name);
+            let text = format!("#!/bin/sh\nexec {}/{name} \"$@\"\n", bin.display());
+            fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o755))
+                .with_context(|| format!("cannot make {} executable", file.display()))?;
+        }
+        Ok(())
     }
 }
 
