@@ -9,134 +9,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use childproof_suite::{Flavour, Manifest};
+
 const TARGET: &str = "wasm32-wasip2";
 
-/// A flavour of the interface.
-struct Flavour {
-    /// The feature of the guests' package that builds them for it.
-    feature: &'static str,
-    /// The names of a guest's tests, each with the variant of the suite's `Flavour` that it is run with.
-    tests: &'static [&'static str],
-}
-
-const FLAVOURS: [Flavour; 2] = [
-    Flavour {
-        feature: "p2",
-        tests: &["p2_async P2Async", "p2_sync P2Sync"],
-    },
-    Flavour {
-        feature: "p3",
-        tests: &["p3 P3"],
-    },
-];
-
-/// The guests that only one flavour can have: the guest, the flavour, and why. In `tests/guests/Cargo.toml` they say so by
-/// `required-features`.
-const ONE_FLAVOUR: &[(&str, &str, &str)] = &[
-    (
-        "async_a_busy_stream_starves_nobody",
-        "p3",
-        "WASI 0.2 has no futures that could starve",
-    ),
-    (
-        "async_a_cancelled_communicate_goes_on",
-        "p3",
-        "no call of WASI 0.2 is cancelled",
-    ),
-    (
-        "async_a_cancelled_read_loses_nothing",
-        "p3",
-        "no read of WASI 0.2 is cancelled",
-    ),
-    (
-        "async_a_cancelled_stop_kills_nobody_later",
-        "p3",
-        "no call of WASI 0.2 is cancelled",
-    ),
-    (
-        "async_a_cancelled_wait_loses_nothing",
-        "p3",
-        "no call of WASI 0.2 is cancelled",
-    ),
-    (
-        "async_a_cancelled_write_says_how_much",
-        "p3",
-        "no write of WASI 0.2 is cancelled",
-    ),
-    (
-        "async_a_crowd_of_calls_is_bounded",
-        "p3",
-        "what WASI 0.2 has of it is limits_of_held_bytes",
-    ),
-    (
-        "async_a_drain_of_no_time_sees_the_ends",
-        "p3",
-        "the loop is that of the 0.3 flavour; row19 is about the other",
-    ),
-    (
-        "async_a_plain_main_may_spawn_and_kill",
-        "p3",
-        "WASI 0.2 has no functions that may not wait",
-    ),
-    (
-        "async_a_spawn_is_never_half",
-        "p3",
-        "a future can be dropped, a call of WASI 0.2 cannot",
-    ),
-    (
-        "async_a_thousand_children_at_once",
-        "p3",
-        "a guest of WASI 0.2 waits for one at a time",
-    ),
-    (
-        "async_any_stream_can_be_stdin",
-        "p3",
-        "a guest of WASI 0.2 makes no streams",
-    ),
-    ("async_both_flavours_in_one_guest", "p3", "a guest of WASI 0.2 has one"),
-    (
-        "async_drops_in_every_order",
-        "p3",
-        "what WASI 0.2 has of it is guest_drops_in_any_order",
-    ),
-    ("async_leaves_nothing_open", "p3", "it cancels, and makes streams"),
-    (
-        "async_many_waiters_all_get_the_status",
-        "p3",
-        "what WASI 0.2 has of it is row03",
-    ),
-    (
-        "async_returns_with_calls_pending",
-        "p3",
-        "a guest of WASI 0.2 has one call at a time",
-    ),
-    (
-        "async_streams_pass_from_process_to_process",
-        "p3",
-        "what WASI 0.2 has of it are rows 41 and 42",
-    ),
-    (
-        "async_what_is_begun_by_polls_is_written",
-        "p3",
-        "a guest of WASI 0.2 polls no writes",
-    ),
-    (
-        "async_what_is_dropped_makes_room_at_once",
-        "p3",
-        "in WASI 0.2 a drop waits; limits_of_live_processes is about it",
-    ),
-    (
-        "async_zero_length_reads_and_writes",
-        "p3",
-        "WASI 0.2 has pollables for that",
-    ),
-];
-
-impl Flavour {
-    fn has(&self, guest: &str) -> bool {
-        ONE_FLAVOUR
-            .iter()
-            .all(|(name, flavour, _)| *name != guest || *flavour == self.feature)
+/// The names of a guest's tests in a flavour, each with the variant of the suite's `Flavour` that it is run with.
+fn tests(flavour: Flavour) -> &'static [&'static str] {
+    match flavour {
+        Flavour::P2 => &["p2_async P2Async", "p2_sync P2Sync"],
+        Flavour::P3 => &["p3 P3"],
     }
 }
 
@@ -157,36 +38,48 @@ fn main() {
 
     have_target();
     let guests = guests(&tests.join("guests/src/bin"));
-    for (guest, ..) in ONE_FLAVOUR {
-        assert!(
-            guests.iter().any(|other| other == guest),
-            "{guest} of the table of build.rs is no guest"
-        );
-    }
+    let manifest = manifest(&tests.join("suite.toml"), &guests);
     let mut listing = String::new();
-    for flavour in &FLAVOURS {
+    for flavour in Flavour::ALL {
         let directory = build(workspace, &out.join("guests"), flavour);
-        for guest in guests.iter().filter(|guest| flavour.has(guest)) {
+        let built = manifest
+            .guests
+            .iter()
+            .filter(|(_, guest)| guest.flavours().any(|other| other == flavour));
+        for (guest, _) in built {
             let component = directory.join(format!("{guest}.wasm"));
             assert!(
                 component.is_file(),
                 "{guest}.rs is no bin of tests/guests/Cargo.toml: add it to the list there"
             );
         }
-        let name = flavour.feature.to_uppercase();
+        let name = flavour.directory().to_uppercase();
         writeln!(
             listing,
             "/// Where the components of this flavour are.\nconst {name}_COMPONENTS: &str = {directory:?};"
         )
         .expect("a string takes all");
     }
-    writeln!(
-        listing,
-        "/// The guests of one flavour alone, with that, and why.\npub const ONE_FLAVOUR: &[(&str, &str, &str)] = &{ONE_FLAVOUR:?};"
-    )
-    .expect("a string takes all");
-    list(&mut listing, &guests);
+    list(&mut listing, &manifest);
     fs::write(out.join("guests.rs"), listing).expect("OUT_DIR can be written to");
+}
+
+/// The manifest, which is to name each guest and no other.
+fn manifest(path: &Path, guests: &[String]) -> Manifest {
+    println!("cargo::rerun-if-changed={}", path.display());
+    let text = fs::read_to_string(path).expect("the manifest can be read");
+    let manifest = Manifest::from_toml(&text).unwrap_or_else(|error| fail(&format!("tests/suite.toml:{error}")));
+    if let Some(guest) = guests.iter().find(|guest| !manifest.guests.contains_key(*guest)) {
+        fail(&format!(
+            "tests/suite.toml says nothing of the guest {guest}: add [guests.{guest}]"
+        ));
+    }
+    if let Some(name) = manifest.guests.keys().find(|name| !guests.contains(name)) {
+        fail(&format!(
+            "tests/suite.toml names {name}, and there is no tests/guests/src/bin/{name}.rs"
+        ));
+    }
+    manifest
 }
 
 fn variable(name: &str) -> String {
@@ -210,14 +103,17 @@ fn guests(directory: &Path) -> Vec<String> {
     guests
 }
 
-/// A macro that hands the names of all guests to another, each with the names of its tests and how those run it.
-fn list(listing: &mut String, guests: &[String]) {
-    listing.push_str("/// Calls the macro `$rows` with all guest programs and their tests.\n");
+/// A macro that hands the names of all guests to another, each with what runs it and with its tests.
+fn list(listing: &mut String, manifest: &Manifest) {
+    listing.push_str("/// Calls the macro `$rows` with all guest programs, by what they are run, and their tests.\n");
     listing.push_str("#[macro_export]\nmacro_rules! foreach_guest {\n    ($rows:ident) => {\n        $rows! {\n");
-    for guest in guests {
-        let flavours = FLAVOURS.iter().filter(|flavour| flavour.has(guest));
-        let tests: Vec<&str> = flavours.flat_map(|flavour| flavour.tests).copied().collect();
-        writeln!(listing, "            {guest} {{ {} }}", tests.join(" ")).expect("a string takes all");
+    for (name, guest) in &manifest.guests {
+        let runner = match guest.host_only.is_some() || guest.beside.is_some() {
+            true => "function",
+            false => "manifest",
+        };
+        let tests: Vec<&str> = guest.flavours().flat_map(tests).copied().collect();
+        writeln!(listing, "            {name} by {runner} {{ {} }}", tests.join(" ")).expect("a string takes all");
     }
     listing.push_str("        }\n    };\n}\n");
 }
@@ -240,9 +136,9 @@ fn have_target() {
 }
 
 /// Builds the guests of a flavour and answers where their components are.
-fn build(workspace: &Path, parent: &Path, flavour: &Flavour) -> PathBuf {
+fn build(workspace: &Path, parent: &Path, flavour: Flavour) -> PathBuf {
     // A directory for each: the compiler's output for wasm has the same name whatever the features are.
-    let target_dir = parent.join(flavour.feature);
+    let target_dir = parent.join(flavour.directory());
     let mut cargo = Command::new(variable("CARGO"));
     cargo
         .args([
@@ -254,7 +150,7 @@ fn build(workspace: &Path, parent: &Path, flavour: &Flavour) -> PathBuf {
             "--bins",
             "--no-default-features",
             "--features",
-            flavour.feature,
+            flavour.directory(),
             "--target",
             TARGET,
         ])

@@ -12,6 +12,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 
 use crate::exit;
+use crate::suite::SuiteArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,7 +51,7 @@ impl Cli {
             Command::Run(args) => &args.sandbox,
             Command::Exec(args) => &args.sandbox,
             Command::Explain(args) => &args.sandbox,
-            Command::Doctor(_) | Command::Init(_) | Command::Completions(_) => return Ok(()),
+            Command::Doctor(_) | Command::Suite(_) | Command::Init(_) | Command::Completions(_) => return Ok(()),
         };
         if sandbox.network.is_some() && sandbox.allow.is_empty() {
             let message = "--network is for the programs of --allow, and there is no --allow; for a grant of the policy \
@@ -68,6 +69,7 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     Doctor(DoctorArgs),
     Init(InitArgs),
+    Suite(SuiteArgs),
     Completions(CompletionsArgs),
 }
 
@@ -293,7 +295,7 @@ pub(crate) struct WatchArgs {
     pub(crate) quiet: bool,
 }
 
-fn timeout(text: &str) -> Result<Duration, String> {
+pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => {
             Err("a timeout of nothing leaves no time to run; leave it out to wait for ever".to_owned())

@@ -6,6 +6,8 @@ use childproof_host::process::Signal;
 pub(crate) const ERROR: u8 = 1;
 /// `doctor` found that the default tier does not work here.
 pub(crate) const NOT_CONFINED: u8 = 3;
+/// `suite` had nothing that failed, and something that it could not run here.
+pub(crate) const SKIPPED: u8 = 4;
 /// `--timeout` ended it.
 pub(crate) const TIMED_OUT: u8 = 124;
 /// childproof itself could not do its work.
@@ -30,9 +32,10 @@ pub(crate) fn by_signal(number: i32) -> u8 {
 pub(crate) const ALL: &str = "\
 Exit codes:
   0    success
-  1    the guest failed; for explain, the policy refuses
+  1    the guest failed; for explain, the policy refuses; for suite, a case failed
   2    the command line is wrong
   3    doctor: the tier full does not work on this machine
+  4    suite: nothing failed, and something could not be run here
   124  --timeout ended it
   125  childproof failed: a bad policy, a bad component, a directory that is not there
   126  exec: the policy refused, or the program cannot be executed
@@ -71,6 +74,16 @@ Exit codes:
   1    refused
   2    the command line is wrong
   125  childproof failed: a bad policy, a directory that is not there";
+
+/// What `childproof suite --help` says.
+pub(crate) const OF_SUITE: &str = "\
+Exit codes:
+  0    all cases were run, and passed
+  1    a case failed
+  2    the command line is wrong
+  4    nothing failed, and a case was skipped; 0 with --allow-skipped
+  125  childproof failed: a bad archive, a name that no case has
+  130  ctrl-C ended it, and all that ran; and 128+N for any other signal N";
 
 /// What `childproof doctor --help` says.
 pub(crate) const OF_DOCTOR: &str = "\

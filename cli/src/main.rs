@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod runtime;
 mod sandbox;
+mod suite;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -33,24 +34,31 @@ use args::{Cli, Command};
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::of_this_process();
-    start_logging(cli.verbose);
-    let answer = match cli.command {
-        Command::Run(args) => run::run(&args),
-        Command::Exec(args) => exec::exec(&args),
-        Command::Explain(args) => explain::explain(&args),
-        Command::Doctor(args) => doctor::doctor(&args),
-        Command::Init(args) => init::init(&args),
-        Command::Completions(args) => {
-            let mut shell = Vec::new();
-            clap_complete::generate(args.shell, &mut Cli::command(), "childproof", &mut shell);
-            report::print(&shell)
-        }
+    let answer = match suite::KeeperArgs::of_this_process() {
+        Some(keeper) => suite::keeper::keep(&keeper),
+        None => run(Cli::of_this_process()),
     };
     answer.unwrap_or_else(|error| {
         report::line(&format!("{error:#}"));
         ExitCode::from(exit::FAILED)
     })
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    start_logging(cli.verbose);
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Exec(args) => exec::exec(&args),
+        Command::Explain(args) => explain::explain(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Init(args) => init::init(&args),
+        Command::Suite(args) => suite::suite(&args),
+        Command::Completions(args) => {
+            let mut shell = Vec::new();
+            clap_complete::generate(args.shell, &mut Cli::command(), "childproof", &mut shell);
+            report::print(&shell)
+        }
+    }
 }
 
 /// Shows the host's own log on stderr, where it is asked for. Setting it up costs time, so that nothing is done else.

@@ -2,15 +2,16 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
-use std::path::Path;
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;
 
 use childproof_host::audit::AuditEvent;
-use childproof_host::policy::{Grant, Limits, LoadOptions, Policy, Preopen as PolicyPreopen, Tier};
+use childproof_host::policy::{LoadOptions, Policy, Preopen as PolicyPreopen};
 use childproof_host::{Preopen, ProcessCtx, Proposal, SpawnHook};
-use tempfile::TempDir;
+use childproof_suite::{Expect, Manifest, Setting, SettingError, Tier};
 use tokio::sync::Notify;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, UpdateDeadline};
@@ -18,9 +19,9 @@ use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx};
 
 use crate::engine::{self, ENGINE, Flavour, State};
+use crate::isolated::{isolated_by, killed_at};
 use crate::outcome::{End, Outcome};
 use crate::processes::Record;
-use crate::programs;
 
 /// After this, a run is taken to hang. Nothing takes a tenth of it.
 const WATCHDOG: Duration = Duration::from_secs(120);
@@ -31,58 +32,94 @@ const PRINTED: usize = 16 << 20;
 /// The name under which every guest knows its directory.
 const DATA: &str = "/data";
 
+/// The manifest as it is written.
+pub const MANIFEST_TEXT: &str = include_str!("../suite.toml");
+
+/// What every guest is given, and what must come of it.
+pub static MANIFEST: LazyLock<Manifest> =
+    LazyLock::new(|| Manifest::from_toml(MANIFEST_TEXT).unwrap_or_else(|error| panic!("tests/suite.toml:{error}")));
+
 /// Whether an audit event is the one that a guest is to be stopped at.
 type StopAt = Box<dyn Fn(&AuditEvent) -> bool + Send + Sync>;
 
-/// A guest and what it is given. Without more it has the grants of `sh`, `cat`, `sleep` and `true`, with all arguments,
-/// and a writable directory `/data`; its processes are confined in the full tier.
+/// One run of a guest, as the manifest has it, to which can be added what only this host can be asked.
 pub struct Case {
-    guest: &'static str,
     test: String,
     flavour: Flavour,
-    policy: Policy,
+    given: childproof_suite::Case<'static>,
+    setting: Setting,
     args: Vec<String>,
-    stdin: Vec<u8>,
-    data: TempDir,
-    read_only: bool,
     before: Option<Box<dyn FnOnce() + Send>>,
     hook: Option<Box<dyn SpawnHook>>,
     stop_at: Option<StopAt>,
-    processes_stdin: Option<File>,
     processes_stdout: Option<File>,
 }
 
 impl Case {
-    /// A case of `guest`, for the test that is named `test` by the test harness.
+    /// The first case that the manifest has of `guest`, for the test that is named `test` by the test harness.
     pub fn new(guest: &'static str, test: String, flavour: Flavour) -> Self {
-        let policy = ["sh", "cat", "sleep", "true"]
-            .into_iter()
-            .fold(Policy::new(), |policy, name| policy.grant(name, programs::grant(name)));
+        let mut cases = cases(guest, flavour);
+        Self::of(cases.next().expect("a guest has a case"), test, flavour)
+    }
+
+    fn of(given: childproof_suite::Case<'static>, test: String, flavour: Flavour) -> Self {
+        let setting = Setting::new(&MANIFEST, &given).unwrap_or_else(|error| match error {
+            SettingError::MissingTool(_) => panic!("the suite needs it: {error}"),
+            _ => panic!("{given}: {error}"),
+        });
         Self {
-            guest,
             test,
             flavour,
-            policy,
-            args: Vec::new(),
-            stdin: Vec::new(),
-            data: TempDir::new().expect("a directory for the guest"),
-            read_only: false,
+            given,
+            args: setting.args().to_vec(),
+            setting,
             before: None,
             hook: None,
             stop_at: None,
-            processes_stdin: None,
             processes_stdout: None,
         }
     }
 
-    /// The test's own name.
-    pub fn test(&self) -> &str {
-        &self.test
+    /// Runs all cases that the manifest has of this guest, and asserts what it says must come of each.
+    pub fn run_as_declared(self) {
+        match self.given.expect {
+            Expect::KilledAt(sign) => {
+                for case in self.every() {
+                    let (test, part) = (case.test.clone(), case.given.to_string());
+                    killed_at(sign, &test, &part, || {
+                        // The processes have the standard output that the host was started with.
+                        let stdout = std::io::stdout().as_fd().try_clone_to_owned().expect("a descriptor");
+                        case.processes_stdout(stdout).run();
+                    });
+                }
+            }
+            _ if self.given.given.alone || !self.setting.starter().is_empty() => {
+                self.isolated(|case| case.every().into_iter().for_each(|case| drop(case.meets())));
+            }
+            _ => self.every().into_iter().for_each(|case| drop(case.meets())),
+        }
     }
 
-    /// A new case of the same guest, with nothing of what this one was given.
-    pub fn again(&self) -> Self {
-        Self::new(self.guest, self.test.clone(), self.flavour)
+    /// Runs `body` in a process that runs nothing else, started as the manifest says.
+    pub fn isolated(self, body: impl FnOnce(Self)) {
+        let test = self.test.clone();
+        let starter = self.setting.starter().to_vec();
+        let starter: Vec<_> = starter.iter().map(AsRef::as_ref).collect();
+        isolated_by(&starter, &test, || body(self));
+    }
+
+    /// All cases that the manifest has of this guest.
+    pub fn every(&self) -> Vec<Self> {
+        cases(self.given.guest, self.flavour)
+            .map(|given| Self::of(given, self.test.clone(), self.flavour))
+            .collect()
+    }
+
+    /// A new case of this guest and this tier, with these arguments in place of the manifest's.
+    pub fn again(&self, args: &[&str]) -> Self {
+        let mut case = Self::of(self.given, self.test.clone(), self.flavour);
+        case.args = args.iter().copied().map(str::to_owned).collect();
+        case
     }
 
     /// Which implementation it runs with.
@@ -90,52 +127,19 @@ impl Case {
         self.flavour
     }
 
-    /// The host's path of the guest's directory.
-    pub fn data(&self) -> &Path {
-        self.data.path()
+    /// How its processes are confined.
+    pub fn tier(&self) -> Tier {
+        self.given.tier
     }
 
-    /// Adds a grant, or replaces one.
-    pub fn grant(mut self, name: &str, grant: Grant) -> Self {
-        self.policy = self.policy.grant(name, grant);
-        self
+    /// How it must end.
+    pub fn expect(&self) -> &'static Expect {
+        self.given.expect
     }
 
-    /// Adds the grants of programs by their own names, with all arguments.
-    pub fn grants(self, names: &[&str]) -> Self {
-        names
-            .iter()
-            .fold(self, |case, name| case.grant(name, programs::grant(name)))
-    }
-
-    /// Sets the limits of the guest.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.policy = self.policy.limits(limits);
-        self
-    }
-
-    /// Confines the guest's processes less, or not.
-    pub fn tier(mut self, tier: Tier) -> Self {
-        self.policy.confine.tier = Some(tier);
-        self
-    }
-
-    /// Adds an argument of the guest.
-    pub fn arg(mut self, arg: impl Into<String>) -> Self {
-        self.args.push(arg.into());
-        self
-    }
-
-    /// Sets what the guest reads from its standard input.
-    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = bytes.into();
-        self
-    }
-
-    /// Gives the guest its directory to read only.
-    pub fn read_only(mut self) -> Self {
-        self.read_only = true;
-        self
+    /// The host's path of the directory of its own programs.
+    pub fn programs(&self) -> PathBuf {
+        self.setting.programs()
     }
 
     /// Does something after the policy is loaded and before the guest runs.
@@ -156,23 +160,32 @@ impl Case {
         self
     }
 
-    /// What the processes inherit as standard input. Without it, nothing can be inherited.
-    pub fn processes_stdin(mut self, file: impl Into<std::os::fd::OwnedFd>) -> Self {
-        self.processes_stdin = Some(File::from(file.into()));
-        self
-    }
-
     /// What the processes inherit as standard output. Without it, a file that ends up in the [`Outcome`].
     pub fn processes_stdout(mut self, file: impl Into<std::os::fd::OwnedFd>) -> Self {
         self.processes_stdout = Some(File::from(file.into()));
         self
     }
 
-    /// Runs the guest and asserts that it succeeds.
+    /// Runs the guest and asserts what the manifest says must come of it.
     #[track_caller]
-    pub fn succeeds(self) -> Outcome {
+    pub fn meets(self) -> Outcome {
+        let (given, looks) = (self.given, self.processes_stdout.is_none());
         let outcome = self.run();
-        assert!(matches!(outcome.end, End::Success), "{}", outcome.report());
+        assert!(
+            given.expect.is_met_by(outcome.end.declared()),
+            "{given}: {} was expected\n{}",
+            given.expect,
+            outcome.report()
+        );
+        let written = |own: &[u8], processes: &[u8]| String::from_utf8_lossy(&[own, processes].concat()).into_owned();
+        let stdout = written(&outcome.stdout, &outcome.inherited_stdout);
+        let stderr = written(&outcome.stderr, &outcome.inherited_stderr);
+        if let Some(expected) = given.given.stdout.as_ref().filter(|_| looks) {
+            assert_eq!(stdout, *expected, "{given}: its standard output");
+        }
+        if let Some(expected) = &given.given.stderr {
+            assert_eq!(stderr, *expected, "{given}: its standard error");
+        }
         outcome
     }
 
@@ -184,22 +197,10 @@ impl Case {
         outcome
     }
 
-    /// Runs the guest and asserts that it exits with `code`.
-    #[track_caller]
-    pub fn exits(self, code: i32) -> Outcome {
-        let outcome = self.run();
-        assert!(
-            matches!(outcome.end, End::Exit(actual) if actual == code),
-            "{}",
-            outcome.report()
-        );
-        outcome
-    }
-
     /// Runs the guest to its end, and asserts that nothing is left of the processes it started.
     #[track_caller]
     pub fn run(self) -> Outcome {
-        let guest = self.guest;
+        let guest = self.given.guest;
         let stdout = MemoryOutputPipe::new(PRINTED);
         let stderr = MemoryOutputPipe::new(PRINTED);
         let (done, outcome) = mpsc::channel();
@@ -224,7 +225,7 @@ impl Case {
     }
 
     fn run_here(mut self, stdout: MemoryOutputPipe, stderr: MemoryOutputPipe) -> Outcome {
-        let component = engine::component(self.guest, self.flavour);
+        let component = engine::component(self.given.guest, self.flavour);
         let record = Record::new();
         let stop = Stop::default();
         let own_stdout = tempfile::tempfile().expect("a file for what processes print");
@@ -279,41 +280,40 @@ impl Case {
                 result
             }
         };
-        record.assert_all_ended(self.guest);
+        record.assert_all_ended(self.given.guest);
         Outcome {
-            guest: self.guest,
+            guest: self.given.guest,
             end: end(result),
             stdout: stdout.contents().to_vec(),
             stderr: stderr.contents().to_vec(),
             inherited_stdout: contents(own_stdout),
             inherited_stderr: contents(own_stderr),
             events: record.events(),
-            data: self.data,
         }
     }
 
     fn process_ctx(&mut self, record: &Record, stop: &Stop, stdout: &File, stderr: &File) -> ProcessCtx {
         let preopens = [PolicyPreopen {
             guest_path: DATA.to_owned(),
-            host_path: self.data.path().to_owned(),
-            writable: !self.read_only,
+            host_path: self.setting.data(),
+            writable: !self.given.given.read_only,
         }];
-        if self.policy.confine.tier == Some(Tier::None) {
-            // What programs of such a guest would be given to see, they see.
-            self.policy.grants.values_mut().for_each(|grant| grant.read.clear());
-        }
         let path = std::env::var_os("PATH");
         let options = LoadOptions {
             search_path: path.as_deref(),
             preopens: &preopens,
         };
-        let policy = self.policy.load(&options).expect("the policy can be loaded");
-        let preopen = Preopen::open(self.data.path(), DATA, !self.read_only).expect("the guest's directory");
+        let policy = Policy::from_toml(self.setting.policy_text())
+            .unwrap_or_else(|error| panic!("{}: policy:{error}", self.given));
+        let policy = policy.load(&options).expect("the policy can be loaded");
+        let preopen =
+            Preopen::open(self.setting.data(), DATA, !self.given.given.read_only).expect("the guest's directory");
         let (record, stop, stop_at) = (record.clone(), stop.clone(), self.stop_at.take());
         let duplicate = |file: &File| file.try_clone().expect("a descriptor");
         let mut builder = ProcessCtx::builder(policy)
             .preopen(preopen)
             .expect("no program lies in the guest's directory")
+            .stdin(File::open(self.setting.stdin()).expect("what is to be read"))
             .stdout(self.processes_stdout.take().unwrap_or_else(|| duplicate(stdout)))
             .stderr(duplicate(stderr))
             .audit(move |event: &AuditEvent| {
@@ -322,30 +322,36 @@ impl Case {
                     stop.call();
                 }
             });
-        if let Some(stdin) = self.processes_stdin.take() {
-            builder = builder.stdin(stdin);
-        }
         if let Some(hook) = self.hook.take() {
             builder = builder.hook(move |proposal: &Proposal<'_>| hook.before_spawn(proposal));
         }
         builder.build()
     }
 
-    fn wasi_ctx(&mut self, stdout: MemoryOutputPipe, stderr: MemoryOutputPipe) -> WasiCtx {
-        let permissions = if self.read_only {
+    fn wasi_ctx(&self, stdout: MemoryOutputPipe, stderr: MemoryOutputPipe) -> WasiCtx {
+        let permissions = if self.given.given.read_only {
             FsPerms::ReadOnly
         } else {
             FsPerms::ReadWrite
         };
         let mut wasi = WasiCtx::builder();
-        wasi.arg(self.guest).args(&self.args).env("RUST_BACKTRACE", "0");
-        wasi.stdin(MemoryInputPipe::new(std::mem::take(&mut self.stdin)))
+        wasi.arg(self.given.guest).args(&self.args).env("RUST_BACKTRACE", "0");
+        wasi.stdin(MemoryInputPipe::new(self.given.given.stdin.clone()))
             .stdout(stdout)
             .stderr(stderr);
-        wasi.preopened_dir(self.data.path(), DATA, permissions)
+        wasi.preopened_dir(self.setting.data(), DATA, permissions)
             .expect("the guest's directory");
         wasi.build()
     }
+}
+
+/// What the manifest has of a guest.
+fn cases(guest: &'static str, flavour: Flavour) -> impl Iterator<Item = childproof_suite::Case<'static>> {
+    let given = MANIFEST
+        .guests
+        .get(guest)
+        .unwrap_or_else(|| panic!("tests/suite.toml says nothing of {guest}"));
+    given.cases(guest, flavour.declared())
 }
 
 /// A call to stop a guest, wherever it is: in its own code, where the epoch gets at it, or waiting in the host.

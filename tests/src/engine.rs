@@ -22,6 +22,14 @@ pub enum Flavour {
 }
 
 impl Flavour {
+    /// As the manifest has it.
+    pub(crate) fn declared(self) -> childproof_suite::Flavour {
+        match self {
+            Flavour::P2Async | Flavour::P2Sync => childproof_suite::Flavour::P2,
+            Flavour::P3 => childproof_suite::Flavour::P3,
+        }
+    }
+
     /// Where the guests are that were built for it.
     fn components(self) -> &'static str {
         match self {

@@ -16,15 +16,9 @@ const PART: &str = "CHILDPROOF_TESTS_PART";
 /// How long to wait for what is due any moment. It is only over when something is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs `body` in a process that runs nothing but the test `name`: for tests that count the host's descriptors, measure
-/// its memory, or change what holds for all of it. `name` is the test's own, as the test harness prints it.
-pub fn isolated(name: &str, body: impl FnOnce()) {
-    isolated_by(&[], name, body);
-}
-
-/// Runs `body` in such a process, kills that with SIGKILL once its standard output says `sign`, and returns when nobody
-/// holds that any more. The body does not return before. `part` tells one call within a test from another.
-pub fn killed_at(sign: &str, name: &str, part: &str, body: impl FnOnce()) {
+/// Runs `body` in a process that runs nothing but the test `name`, kills that with SIGKILL once its standard output says
+/// `sign`, and returns when nobody holds that any more. The body does not return before. `part` tells one call within a test from another.
+pub(crate) fn killed_at(sign: &str, name: &str, part: &str, body: impl FnOnce()) {
     if env::var(ONLY).as_deref() == Ok(name) {
         if env::var(PART).as_deref() == Ok(part) {
             body();
@@ -67,9 +61,10 @@ pub fn killed_at(sign: &str, name: &str, part: &str, body: impl FnOnce()) {
     assert!(ended(&|_| false), "its processes live on");
 }
 
-/// Runs `body` in such a process, with a program in between that prepares it: `starter` is that program and its arguments, and the
-/// command line to execute follows them.
-pub fn isolated_by(starter: &[&OsStr], name: &str, body: impl FnOnce()) {
+/// Runs `body` in a process that runs nothing but the test `name`: for tests that count the host's descriptors, measure its
+/// memory, or change what holds for all of it. `name` is the test's own, as the test harness prints it. `starter`, if it is
+/// not empty, is a program and its arguments that prepare the process, and the command line to execute follows them.
+pub(crate) fn isolated_by(starter: &[&OsStr], name: &str, body: impl FnOnce()) {
     if env::var(ONLY).as_deref() == Ok(name) {
         return body();
     }

@@ -11,14 +11,15 @@ mod engine;
 mod isolated;
 mod kernel;
 mod outcome;
+mod pack;
 mod processes;
 mod programs;
 
-pub use case::Case;
+pub use case::{Case, MANIFEST, MANIFEST_TEXT};
 pub use engine::{Flavour, imports};
-pub use isolated::{isolated, isolated_by, killed_at};
 pub use kernel::{forget_collected_children, refuse_processes, refuse_user_namespaces};
 pub use outcome::{End, Outcome};
-pub use programs::{grant, program};
+pub use pack::pack;
+pub use programs::program;
 
 include!(concat!(env!("OUT_DIR"), "/guests.rs"));

@@ -1,7 +1,7 @@
 //! How a run of a guest ended, and what it left.
 
 use childproof_host::audit::AuditEvent;
-use tempfile::TempDir;
+use childproof_suite::Ended;
 
 /// How a guest ended.
 #[derive(Debug)]
@@ -30,16 +30,20 @@ pub struct Outcome {
     pub inherited_stderr: Vec<u8>,
     /// What the operator was told, in order.
     pub events: Vec<AuditEvent>,
-    /// The directory that the guest knows as `/data`.
-    pub data: TempDir,
+}
+
+impl End {
+    /// In the words of the manifest.
+    pub(crate) fn declared(&self) -> Ended {
+        match self {
+            Self::Success => Ended::Success,
+            Self::Exit(code) => Ended::Exit(*code),
+            Self::Trap(_) => Ended::Trap,
+        }
+    }
 }
 
 impl Outcome {
-    /// The file of this name in the guest's directory.
-    pub fn file(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.data.path().join(name)).unwrap_or_else(|error| panic!("{}: {name}: {error}", self.guest))
-    }
-
     /// What a person needs to see of a run that went wrong.
     pub(crate) fn report(&self) -> String {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -2,8 +2,10 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | [`agent`] | the example `agent`, from source to transcript |
 //! | [`build`] | calling cargo, adding the guests' target, and installing tools |
 //! | [`build_all`] | the example `build-all`, from source to linked program |
+//! | [`c`] | the C library and what is built with it: its bindings, and calling make |
 //! | [`cpython`] | CPython's own tests, in a guest |
 //! | [`demo`] | the example `repo-report`, from source to report |
 //! | [`deny`] | licenses, sources and duplicates of the dependencies, by `deny.toml` |
@@ -12,12 +14,15 @@
 //! | [`python`] | components made of programs in Python |
 //! | [`readme`] | what the README says: its blocks, and running its commands |
 //! | [`run`] | running an example's guest with the command `childproof` |
+//! | [`suite`] | the component test suite as an archive |
 //! | [`wit`] | the vendored WIT of WASI |
 
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod build;
 pub mod build_all;
+pub mod c;
 pub mod cpython;
 pub mod demo;
 pub mod deny;
@@ -26,6 +31,7 @@ pub mod package;
 pub mod python;
 pub mod readme;
 pub mod run;
+pub mod suite;
 pub mod wit;
 
 use std::path::{Path, PathBuf};

@@ -31,6 +31,23 @@ enum Chore {
         #[arg(last = true)]
         options: Vec<OsString>,
     },
+    /// Build the example agent, which is in Python, and have it work through a list of tasks
+    Agent {
+        /// The git repository that the tasks are about; this project's own by default
+        path: Option<PathBuf>,
+        /// The list of tasks; examples/agent/tasks.toml by default
+        #[arg(long)]
+        tasks: Option<PathBuf>,
+    },
+    /// Check the types of all Python code
+    Mypy,
+    /// Build the C library and its example, and print where the example is
+    C,
+    /// Generate the bindings that the C library stands on
+    CBindings {
+        /// The directory to write them to
+        directory: PathBuf,
+    },
     /// Build the guests of the examples for wasm32-wasip2 and print where they are
     Guests,
     /// Run CPython's own tests of subprocess and asyncio in a guest, and compare what comes out with
@@ -41,6 +58,11 @@ enum Chore {
         /// Take the version of the tests that Debian has today
         #[arg(long)]
         debian: bool,
+    },
+    /// Build the component test suite, pack it into an archive that `childproof suite` runs, and print where that is
+    Suite {
+        /// The file to write; target/childproof-suite.tar.zst by default
+        path: Option<PathBuf>,
     },
     /// Copy the WIT of WASI from the wasmtime-wasi that Cargo.lock names
     Wit {
@@ -65,6 +87,10 @@ fn main() -> Result<ExitCode> {
     match Arguments::parse().chore {
         Chore::Demo { path } => return xtask::demo::run(path.as_deref()),
         Chore::BuildAll { path, options } => return xtask::build_all::run(path.as_deref(), &options),
+        Chore::Agent { path, tasks } => return xtask::agent::run(path.as_deref(), tasks.as_deref()),
+        Chore::Mypy => xtask::python::check_types()?,
+        Chore::C => println!("{}", xtask::c::build("sort-filter.wasm")?.display()),
+        Chore::CBindings { directory } => xtask::c::bindings(&directory)?,
         Chore::Cpython { tests, debian } => {
             use xtask::cpython::From;
             return xtask::cpython::run(&tests, if debian { From::Debian } else { From::Anywhere });
@@ -74,6 +100,7 @@ fn main() -> Result<ExitCode> {
                 println!("{}", xtask::build::guest(guest)?.display());
             }
         }
+        Chore::Suite { path } => println!("{}", xtask::suite::pack(path.as_deref())?.display()),
         Chore::Wit { check: true } => {
             xtask::wit::check()?;
             xtask::flavours::check()?;

@@ -1,5 +1,7 @@
-//! Components made of programs in Python: `componentize-py`, in a virtual environment of its own.
+//! Components made of programs in Python, and the types of those programs: `componentize-py` and `mypy`, each in a virtual
+//! environment of its own.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::ErrorKind;
@@ -7,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::{root, target};
@@ -33,7 +36,7 @@ impl Component<'_> {
         if file.is_file() && fs::read_to_string(&made_of).is_ok_and(|before| before == inputs) {
             return Ok(());
         }
-        let environment = environment()?;
+        let environment = COMPONENTIZE_PY.have()?;
         let mut command = Command::new(environment.join("bin/componentize-py"));
         command
             .args(["--quiet", "componentize", self.module, "--output"])
@@ -55,7 +58,7 @@ impl Component<'_> {
     /// What tells this component from others: the sum of all that it is made of.
     fn inputs(&self) -> Result<String> {
         let mut sum = Sha256::new();
-        sum.update(requirements()?);
+        sum.update(COMPONENTIZE_PY.requirements()?);
         sum.update(self.module);
         for directory in self.path {
             sum.update([0]);
@@ -71,42 +74,115 @@ impl Component<'_> {
     }
 }
 
-/// The virtual environment with componentize-py. It is made when it is not there, or was made with another version.
-fn environment() -> Result<PathBuf> {
-    let directory = target()?.join("python");
-    let requirements = requirements()?;
-    let installed = directory.join("installed");
-    if fs::read_to_string(&installed).is_ok_and(|before| before == requirements) {
-        return Ok(directory);
+/// Where there is Python code: programs, each with the modules beside it, and the SDK.
+const CODE: [&str; 3] = ["guest-sdk/python", "examples/agent", "tests/cpython"];
+
+/// Checks the types of all Python code here, as strictly as mypy can.
+///
+/// # Errors
+///
+/// When a type is wrong, which mypy explains on standard output, and when the tools cannot be had.
+pub fn check_types() -> Result<()> {
+    let bindings = tempfile::tempdir().context("cannot make a directory for bindings")?;
+    write_bindings(bindings.path())?;
+    let search_path = std::env::join_paths([bindings.path(), &root().join("guest-sdk/python")])?;
+    for directory in CODE {
+        let mut mypy = Command::new(MYPY.have()?.join("bin/mypy"));
+        mypy.args(["--strict", "--python-version", "3.14", "--cache-dir"])
+            .arg(target()?.join("mypy-cache"))
+            .current_dir(root())
+            .env("MYPYPATH", &search_path)
+            .stdin(Stdio::null());
+        let files = files(&root().join(directory))?;
+        mypy.args(files.iter().filter(|file| file.extension() == Some("py".as_ref())));
+        println!("the types of {directory}");
+        run(&mut mypy)?;
     }
-    eprintln!("python3: installing componentize-py in {}", directory.display());
-    match fs::remove_dir_all(&directory) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("cannot remove {}", directory.display()));
-        }
-        _ => {}
-    }
-    run(Command::new("python3").args(["-m", "venv"]).arg(&directory))?;
-    let pip = [
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--require-hashes",
-        "--requirement",
-    ];
-    run(Command::new(directory.join("bin/pip"))
-        .args(pip)
-        .arg(root().join(REQUIREMENTS)))?;
-    write(&installed, &requirements)?;
-    Ok(directory)
+    Ok(())
 }
 
-const REQUIREMENTS: &str = "xtask/componentize-py.txt";
+/// Writes the bindings that the SDK imports, as a type checker reads them.
+fn write_bindings(into: &Path) -> Result<()> {
+    let package = root().join("guest-sdk/python/childproof");
+    let settings = fs::read_to_string(package.join("componentize-py.toml")).context("componentize-py.toml")?;
+    let settings: Settings = toml::from_str(&settings).context("componentize-py.toml")?;
+    let mut command = Command::new(COMPONENTIZE_PY.have()?.join("bin/componentize-py"));
+    command
+        .args(["--quiet", "--world", "childproof:python/command", "--wit-path"])
+        .arg(package.join(settings.wit_directory))
+        .stdin(Stdio::null());
+    for (interface, module) in &settings.import_interface_names {
+        command
+            .arg("--import-interface-name")
+            .arg(format!("{interface}={module}"));
+    }
+    run(command.arg("bindings").arg(into))
+}
 
-fn requirements() -> Result<String> {
-    fs::read_to_string(root().join(REQUIREMENTS)).with_context(|| format!("cannot read {REQUIREMENTS}"))
+/// The part of the SDK's `componentize-py.toml` that its command line has to be told when it writes bindings.
+#[derive(Deserialize)]
+struct Settings {
+    wit_directory: PathBuf,
+    import_interface_names: BTreeMap<String, String>,
+}
+
+/// A virtual environment.
+struct Environment {
+    /// Its directory, below that for what is built and downloaded.
+    name: &'static str,
+    /// What pip installs in it.
+    requirements: &'static str,
+}
+
+const COMPONENTIZE_PY: Environment = Environment {
+    name: "python",
+    requirements: "xtask/componentize-py.txt",
+};
+
+const MYPY: Environment = Environment {
+    name: "mypy",
+    requirements: "xtask/mypy.txt",
+};
+
+impl Environment {
+    fn requirements(&self) -> Result<String> {
+        fs::read_to_string(root().join(self.requirements)).with_context(|| format!("cannot read {}", self.requirements))
+    }
+
+    /// Makes it, unless it is there and was made of the same, and answers where it is.
+    fn have(&self) -> Result<PathBuf> {
+        let directory = target()?.join(self.name);
+        let requirements = self.requirements()?;
+        let installed = directory.with_extension("installed");
+        // Tests ask for it at the same time.
+        let lock = fs::File::create(directory.with_extension("lock")).context("cannot make a lock file")?;
+        lock.lock().context("cannot lock a virtual environment")?;
+        if fs::read_to_string(&installed).is_ok_and(|before| before == requirements) {
+            return Ok(directory);
+        }
+        eprintln!("python3: installing {} in {}", self.requirements, directory.display());
+        match fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", directory.display()));
+            }
+            _ => {}
+        }
+        run(Command::new("python3").args(["-m", "venv"]).arg(&directory))?;
+        let pip = [
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--requirement",
+        ];
+        // Where the file has sums, pip demands that all agree.
+        run(Command::new(directory.join("bin/pip"))
+            .args(pip)
+            .arg(root().join(self.requirements)))?;
+        write(&installed, &requirements)?;
+        Ok(directory)
+    }
 }
 
 /// All files below a directory, sorted, but what Python puts there itself.

@@ -58,6 +58,7 @@ fn its_links_lead_to_files() {
         "CHANGELOG.md",
         "SECURITY.md",
         "docs/confinement.md",
+        "guest-sdk/c/README.md",
         "wit/README.md",
     ];
     for document in documents {

@@ -2,7 +2,7 @@
 
 use crate::command::Place;
 
-const COMMANDS: &[&str] = &["run", "exec", "explain", "doctor", "init", "completions"];
+const COMMANDS: &[&str] = &["run", "exec", "explain", "doctor", "init", "suite", "completions"];
 
 #[test]
 fn help_says_what_each_command_is_for_and_what_its_exit_codes_mean() {
@@ -63,6 +63,18 @@ fn the_help_of_a_command_has_all_its_flags() {
     of("exec", &watched);
     of("explain", &given);
     of("doctor", &["--json"]);
+    of(
+        "suite",
+        &[
+            "<ARCHIVE> [NAMES]...",
+            "--flavour <VERSION>",
+            "--list",
+            "--jobs <N>",
+            "--timeout <DUR>",
+            "--allow-skipped",
+            "--runner <COMMAND>...",
+        ],
+    );
     of("init", &["FILE"]);
 }
 
@@ -85,6 +97,10 @@ fn completions_know_each_command_and_the_shell_takes_them() {
                 "{command} is not in the completions of {shell}"
             );
         }
+        assert!(
+            !script.contains("keeper"),
+            "the completions of {shell} have what is for nobody"
+        );
     }
     let script = place.run(["completions", "bash"]).code(0).stdout();
     place.write("completions", script);

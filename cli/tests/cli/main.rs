@@ -12,5 +12,6 @@ mod interrupt;
 mod rooms;
 mod run;
 mod shut;
+mod suite;
 mod useful;
 mod wasi;

@@ -1,37 +1,41 @@
-//! The component test suite. Every guest program is run by the function of its name, once for each flavour of the
-//! interface and each way to link it; a guest that has no such function does not compile.
+//! The component test suite. Every guest program is run once for each flavour of the interface and each way to link it, as
+//! `suite.toml` says. Where that says that more is asserted, or that only this host can be asked, the guest is run by the
+//! function of its name; a guest whose function is missing does not compile.
 //!
-//! The functions give a guest what it needs and assert what it cannot see. The behaviours are told by the guests.
+//! The functions do what the manifest cannot say, and assert what a guest cannot see. The behaviours are told by the guests.
 
 mod asynchronous;
-mod communicate;
 mod ends;
 mod flavours;
 mod guests;
 mod inputs;
-mod limits;
+mod manifest;
 mod policy;
 mod readme;
 mod start;
-mod stdio;
-mod tools;
 
 /// The functions of all modules, by the names of their guests.
 mod rows {
     pub(crate) use crate::asynchronous::*;
-    pub(crate) use crate::communicate::*;
     pub(crate) use crate::ends::*;
     pub(crate) use crate::guests::*;
     pub(crate) use crate::inputs::*;
-    pub(crate) use crate::limits::*;
     pub(crate) use crate::policy::*;
     pub(crate) use crate::start::*;
-    pub(crate) use crate::stdio::*;
-    pub(crate) use crate::tools::*;
+}
+
+/// What runs a guest: its function, or what the manifest says and nothing else.
+macro_rules! run {
+    (function $guest:ident $case:expr) => {
+        crate::rows::$guest($case)
+    };
+    (manifest $guest:ident $case:expr) => {
+        $case.run_as_declared()
+    };
 }
 
 macro_rules! tests {
-    ($($guest:ident { $($flavour:ident $with:ident)* })*) => {
+    ($($guest:ident by $runner:ident { $($flavour:ident $with:ident)* })*) => {
         $(
             mod $guest {
                 use childproof_tests::{Case, Flavour};
@@ -40,7 +44,8 @@ macro_rules! tests {
                     #[test]
                     fn $flavour() {
                         let test = concat!(stringify!($guest), "::", stringify!($flavour));
-                        crate::rows::$guest(Case::new(stringify!($guest), test.to_owned(), Flavour::$with));
+                        let case = Case::new(stringify!($guest), test.to_owned(), Flavour::$with);
+                        crate::run!($runner $guest case);
                     }
                 )*
             }
@@ -50,15 +55,4 @@ macro_rules! tests {
 
 childproof_tests::foreach_guest!(tests);
 
-/// A function for a guest that needs nothing but the default case, and tells itself all that there is to see.
-macro_rules! succeed {
-    ($($guest:ident)*) => {
-        $(
-            pub(crate) fn $guest(case: childproof_tests::Case) {
-                case.succeeds();
-            }
-        )*
-    };
-}
-
-use succeed;
+use run;

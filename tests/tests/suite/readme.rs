@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 macro_rules! names {
-    ($($guest:ident { $($_test:ident $_flavour:ident)* })*) => { [$(stringify!($guest).to_owned()),*] };
+    ($($guest:ident by $_runner:ident { $($_test:ident $_flavour:ident)* })*) => { [$(stringify!($guest).to_owned()),*] };
 }
 
 /// The modules of the launcher's tests that are about behaviours.
@@ -24,9 +24,10 @@ const README: &str = include_str!("../../README.md");
 fn the_readme_says_what_is_for_one_flavour() {
     let (_, said) = README.split_once("| guest | flavour | why |\n|---|---|---|\n").unwrap();
     let (said, _) = said.split_once("\n## ").unwrap();
-    let table: String = childproof_tests::ONE_FLAVOUR
-        .iter()
-        .map(|(guest, flavour, why)| format!("| `{guest}` | {flavour} | {why} |\n"))
+    let only = childproof_tests::MANIFEST.guests.iter();
+    let table: String = only
+        .filter_map(|(guest, given)| Some((guest, given.only.as_ref()?)))
+        .map(|(guest, only)| format!("| `{guest}` | {} | {} |\n", only.flavour.directory(), only.because))
         .collect();
     assert_eq!(said, table, "the README is to have the second");
 }

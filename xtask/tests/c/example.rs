@@ -1,0 +1,125 @@
+//! The example `sort-filter`, under its own policy.
+
+use std::fs;
+
+use super::*;
+
+fn sort_filter(data: Option<&Path>, arguments: &[&str], stdin: &[u8]) -> (Option<i32>, String, String) {
+    let guest = c::build("sort-filter.wasm").unwrap();
+    let policy = xtask::root().join("examples/sort-filter/policy.toml");
+    let output = run(&policy, data, &guest, arguments, stdin);
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn it_sorts_what_it_reads() {
+    let (code, stdout, stderr) = sort_filter(None, &[], b"pear\n# a comment\n\n  \nfig\nApple\nfig\n  # another");
+    assert_eq!((code, &*stdout, &*stderr), (Some(0), "Apple\nfig\nfig\npear\n", ""));
+}
+
+#[test]
+fn it_hands_on_options_and_reads_files() {
+    let data = tempfile::tempdir().unwrap();
+    fs::write(data.path().join("numbers"), "10\n9\n#8\n10\n").unwrap();
+    let (code, stdout, stderr) = sort_filter(Some(data.path()), &["-n", "-u", "/data/numbers"], b"");
+    assert_eq!((code, &*stdout, &*stderr), (Some(0), "9\n10\n", ""));
+
+    let (code, stdout, stderr) = sort_filter(Some(data.path()), &["/data/letters"], b"");
+    assert_eq!((code, &*stdout), (Some(1), ""));
+    assert!(stderr.starts_with("/data/letters: "), "{stderr}");
+}
+
+#[test]
+fn long_lines_and_many_of_them_pass() {
+    let long = format!("b{}\n", "x".repeat(10_000));
+    let comment = format!("#{}\n", "y".repeat(10_000));
+    let mut input = format!("{long}{comment}");
+    let mut expected = String::new();
+    for number in (100_000..300_000).rev() {
+        input.push_str(&format!("a{number}\n"));
+    }
+    for number in 100_000..300_000 {
+        expected.push_str(&format!("a{number}\n"));
+    }
+    expected.push_str(&long);
+    let (code, stdout, stderr) = sort_filter(None, &[], input.as_bytes());
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    assert!(
+        stdout == expected,
+        "{} bytes instead of {}",
+        stdout.len(),
+        expected.len()
+    );
+}
+
+#[test]
+fn it_may_not_have_sort_write_a_file() {
+    let (code, stdout, stderr) = sort_filter(None, &["--output=out"], b"line\n");
+    assert_eq!((code, &*stdout), (Some(1), ""));
+    assert!(stderr.contains("\nsort-filter: args[0] was refused: "), "{stderr}");
+}
+
+/// Its own Makefile is what a user's would be.
+#[test]
+fn its_makefile_builds_it() {
+    let build = tempfile::tempdir().unwrap();
+    let bindings = build.path().join("generated before");
+    c::bindings(&bindings).unwrap();
+    let directory = build.path().join("guest");
+    fs::create_dir(&directory).unwrap();
+    let sources = xtask::root().join("examples/sort-filter");
+    fs::copy(sources.join("sort-filter.c"), directory.join("sort-filter.c")).unwrap();
+    let makefile = fs::read_to_string(sources.join("Makefile")).unwrap();
+    let sdk = c::directory();
+    assert!(makefile.contains("include ../../guest-sdk/c/"), "{makefile}");
+    fs::write(
+        directory.join("Makefile"),
+        makefile.replace("../../guest-sdk/c", sdk.to_str().unwrap()),
+    )
+    .unwrap();
+    // Directories with spaces are nothing for make.
+    let plain = build.path().join("bindings");
+    fs::rename(bindings, &plain).unwrap();
+    let output = Command::new("make")
+        .arg("-s")
+        .arg(format!("BINDINGS={}", plain.display()))
+        .current_dir(&directory)
+        .env_remove("MAKEFLAGS")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    let output = run(
+        &sources.join("policy.toml"),
+        None,
+        &directory.join("sort-filter.wasm"),
+        &[],
+        b"b\na\n",
+    );
+    assert_eq!(text(&output.stdout), "a\nb\n", "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_smallest_guest_says_what_the_readme_shows() {
+    let guest = c::build("hello-c.wasm").unwrap();
+    let output = run(
+        &xtask::root().join("examples/hello-c/policy.toml"),
+        None,
+        &guest,
+        &[],
+        b"",
+    );
+    let stdout = text(&output.stdout);
+    assert!(output.status.success(), "{stdout}{}", text(&output.stderr));
+    let system = Command::new("uname").arg("-sr").output().unwrap().stdout;
+    let (first, second) = stdout.split_once('\n').unwrap();
+    assert_eq!(first, format!("this machine runs {}", text(&system).trim_end()));
+    assert!(
+        second.starts_with("its name is none of my business: args[1] was refused: "),
+        "{second}"
+    );
+}
