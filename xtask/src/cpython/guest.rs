@@ -5,8 +5,11 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
@@ -15,8 +18,10 @@ use crate::root;
 
 /// How many tests one guest runs. A guest that hangs, or traps, takes no others with it.
 const BATCH: usize = 40;
+/// How many guests run at the same time.
+const WORKERS: usize = 4;
 /// How long a guest may take: many times what any batch takes.
-const TIMEOUT: &str = "2m";
+const TIMEOUT: &str = "3m";
 /// What `childproof run` exits with when that is over.
 const TIMED_OUT: i32 = 124;
 
@@ -49,7 +54,7 @@ pub(super) struct Guest {
     pub(super) component: PathBuf,
     /// The directory of the tests, and its name in the component.
     pub(super) tests: (PathBuf, &'static str),
-    /// A directory that is made anew for each run.
+    /// The directory of the runs.
     pub(super) directory: PathBuf,
     /// Where compiled components are kept.
     pub(super) cache: PathBuf,
@@ -122,7 +127,7 @@ impl Guest {
     ///
     /// When the guest cannot be run.
     pub(super) fn list(&self) -> Result<Vec<Test>> {
-        let run = self.run("list", &[])?;
+        let run = self.run(0, "list", &[])?;
         ensure!(
             run.status.success(),
             "the guest failed ({}):\n{}",
@@ -149,39 +154,64 @@ impl Guest {
     pub(super) fn outcomes(
         &self,
         tests: &[String],
-        mut told: impl FnMut(&str, &Outcome),
+        told: impl Fn(&str, &Outcome) + Sync,
+    ) -> Result<BTreeMap<String, Outcome>> {
+        let batches = Mutex::new(tests.chunks(BATCH));
+        let next = || lock(&batches).next();
+        let outcomes = Mutex::new(BTreeMap::new());
+        // The tests mostly wait, so there may be more guests than processors.
+        thread::scope(|scope| {
+            let work = |worker: usize| -> Result<()> {
+                while let Some(batch) = next() {
+                    let ended = self.batch(worker, batch, &told)?;
+                    lock(&outcomes).extend(ended);
+                }
+                Ok(())
+            };
+            let workers: Vec<_> = (0..WORKERS).map(|worker| scope.spawn(move || work(worker))).collect();
+            workers
+                .into_iter()
+                .try_for_each(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        })?;
+        Ok(outcomes.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn batch(
+        &self,
+        worker: usize,
+        tests: &[String],
+        told: &(impl Fn(&str, &Outcome) + Sync),
     ) -> Result<BTreeMap<String, Outcome>> {
         let mut outcomes = BTreeMap::new();
-        for batch in tests.chunks(BATCH) {
-            let mut left = batch;
-            while !left.is_empty() {
-                let run = self.run("run", left)?;
-                let ended = endings(&run, left);
-                for (name, outcome) in &ended {
-                    told(name, outcome);
-                }
-                // At least one has: a guest that ends is the end of the test it was at.
-                outcomes.extend(ended);
-                let next = left.iter().position(|test| !outcomes.contains_key(test));
-                left = next.and_then(|next| left.get(next..)).unwrap_or_default();
+        let mut left = tests;
+        while !left.is_empty() {
+            let run = self.run(worker, "run", left)?;
+            // At least one has: a guest that ends is the end of the test it was at.
+            for (name, outcome) in endings(&run, left) {
+                told(&name, &outcome);
+                outcomes.insert(name, outcome);
             }
+            let next = left.iter().position(|test| !outcomes.contains_key(test));
+            left = next.and_then(|next| left.get(next..)).unwrap_or_default();
         }
         Ok(outcomes)
     }
 
-    fn run(&self, command: &str, tests: &[String]) -> Result<Run> {
-        let [work, results, programs] = ["work", "results", "programs"].map(|name| self.directory.join(name));
-        match fs::remove_dir_all(&self.directory) {
+    /// Runs the guest in a directory that is made anew, and that no other worker has.
+    fn run(&self, worker: usize, command: &str, tests: &[String]) -> Result<Run> {
+        let directory = self.directory.join(worker.to_string());
+        match fs::remove_dir_all(&directory) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("cannot empty {}", self.directory.display()));
+                return Err(error).with_context(|| format!("cannot empty {}", directory.display()));
             }
             _ => {}
         }
+        let [work, results, programs] = ["work", "results", "programs"].map(|name| directory.join(name));
         for directory in [&work.join("tmp"), &results, &programs] {
             fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
         }
         self.make_programs(&programs)?;
-        let said = self.directory.join("output");
+        let said = directory.join("output");
         let output = File::create(&said).with_context(|| format!("cannot write {}", said.display()))?;
 
         // The policy says `python3`, which is looked up in this.
@@ -250,6 +280,10 @@ impl Guest {
         }
         Ok(())
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a run says about the tests that it was given: about some of them at least.
