@@ -2,13 +2,16 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | [`agent`] | the example `agent`, from source to transcript |
 //! | [`build`] | calling cargo, adding the guests' target, and installing tools |
 //! | [`build_all`] | the example `build-all`, from source to linked program |
 //! | [`c`] | the C library and what is built with it: its bindings, and calling make |
+//! | [`cpython`] | CPython's own tests, in a guest |
 //! | [`demo`] | the example `repo-report`, from source to report |
 //! | [`deny`] | licenses, sources and duplicates of the dependencies, by `deny.toml` |
 //! | [`flavours`] | the agreement of the two flavours of the interface |
 //! | [`package`] | the packages of the interface, as `wkg` builds them |
+//! | [`python`] | components made of programs in Python |
 //! | [`readme`] | what the README says: its blocks, and running its commands |
 //! | [`run`] | running an example's guest with the command `childproof` |
 //! | [`suite`] | the component test suite as an archive |
@@ -16,13 +19,16 @@
 
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod build;
 pub mod build_all;
 pub mod c;
+pub mod cpython;
 pub mod demo;
 pub mod deny;
 pub mod flavours;
 pub mod package;
+pub mod python;
 pub mod readme;
 pub mod run;
 pub mod suite;

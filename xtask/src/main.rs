@@ -31,6 +31,16 @@ enum Chore {
         #[arg(last = true)]
         options: Vec<OsString>,
     },
+    /// Build the example agent, which is in Python, and have it work through a list of tasks
+    Agent {
+        /// The git repository that the tasks are about; this project's own by default
+        path: Option<PathBuf>,
+        /// The list of tasks; examples/agent/tasks.toml by default
+        #[arg(long)]
+        tasks: Option<PathBuf>,
+    },
+    /// Check the types of all Python code
+    Mypy,
     /// Build the C library and its example, and print where the example is
     C,
     /// Generate the bindings that the C library stands on
@@ -40,6 +50,15 @@ enum Chore {
     },
     /// Build the guests of the examples for wasm32-wasip2 and print where they are
     Guests,
+    /// Run CPython's own tests of subprocess and asyncio in a guest, and compare what comes out with
+    /// tests/cpython/expectations.toml
+    Cpython {
+        /// Run only the tests with one of these in their names, and print all there is to read about them
+        tests: Vec<String>,
+        /// Take the version of the tests that Debian has today
+        #[arg(long)]
+        debian: bool,
+    },
     /// Build the component test suite, pack it into an archive that `childproof suite` runs, and print where that is
     Suite {
         /// The file to write; target/childproof-suite.tar.zst by default
@@ -68,8 +87,14 @@ fn main() -> Result<ExitCode> {
     match Arguments::parse().chore {
         Chore::Demo { path } => return xtask::demo::run(path.as_deref()),
         Chore::BuildAll { path, options } => return xtask::build_all::run(path.as_deref(), &options),
+        Chore::Agent { path, tasks } => return xtask::agent::run(path.as_deref(), tasks.as_deref()),
+        Chore::Mypy => xtask::python::check_types()?,
         Chore::C => println!("{}", xtask::c::build("sort-filter.wasm")?.display()),
         Chore::CBindings { directory } => xtask::c::bindings(&directory)?,
+        Chore::Cpython { tests, debian } => {
+            use xtask::cpython::From;
+            return xtask::cpython::run(&tests, if debian { From::Debian } else { From::Anywhere });
+        }
         Chore::Guests => {
             for guest in xtask::build::GUESTS {
                 println!("{}", xtask::build::guest(guest)?.display());

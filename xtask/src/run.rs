@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
@@ -16,9 +16,31 @@ use crate::{build, root};
 ///
 /// When something cannot be built or run.
 pub fn example(package: &str, directory: &Path, place: &str, arguments: &[OsString]) -> Result<ExitCode> {
-    let guest = build::guest(package)?;
+    guest(
+        package,
+        &build::guest(package)?,
+        directory,
+        place,
+        arguments,
+        Stdio::inherit(),
+    )
+}
+
+/// The same for a component that was built already, which reads `stdin`. The policy is that of `examples/EXAMPLE`.
+///
+/// # Errors
+///
+/// When the command `childproof` cannot be built, or run.
+pub(crate) fn guest(
+    example: &str,
+    component: &Path,
+    directory: &Path,
+    place: &str,
+    arguments: &[OsString],
+    stdin: Stdio,
+) -> Result<ExitCode> {
     let childproof = build::host("childproof")?;
-    let policy = root().join("examples").join(package).join("policy.toml");
+    let policy = root().join("examples").join(example).join("policy.toml");
 
     let mut dir = directory.to_owned().into_os_string();
     dir.push(format!("::{place}"));
@@ -28,12 +50,13 @@ pub fn example(package: &str, directory: &Path, place: &str, arguments: &[OsStri
         policy.into(),
         "--dir".into(),
         dir,
-        guest.into(),
+        component.into(),
     ];
     words.extend_from_slice(arguments);
     eprintln!("{}", shown(&childproof, &words));
     let status = Command::new(&childproof)
         .args(&words)
+        .stdin(stdin)
         .status()
         .with_context(|| format!("cannot run {}", childproof.display()))?;
     Ok(status

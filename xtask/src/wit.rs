@@ -1,4 +1,5 @@
-//! The vendored WIT of WASI: copies of what the `wasmtime-wasi` in `Cargo.lock` was built from.
+//! The vendored WIT: copies of what the `wasmtime-wasi` in `Cargo.lock` was built from, and of the interface itself where a
+//! package that is built by other tools than cargo has to hold it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,34 +8,66 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use similar::TextDiff;
 
-/// What one flavour of `childproof:process` has beside it.
+/// Files of one directory that are copied to another.
 struct Vendored {
-    /// The directory of the package, in that of the workspace. The copies are in its `deps`.
-    package: &'static str,
-    /// Where wasmtime-wasi has the files, in its own directory.
-    source: &'static str,
-    /// The files: no more than the interface, and a guest that uses it, cannot be resolved without.
+    /// Where the copies are, in the directory of the workspace.
+    copies: &'static str,
+    source: Source,
+    /// The files: no more than the package of the copies cannot be resolved without.
     files: &'static [&'static str],
 }
 
-const VENDORED: [Vendored; 2] = [
+/// Where copies come from.
+enum Source {
+    /// A directory of wasmtime-wasi.
+    Wasi(&'static str),
+    /// A directory of the workspace.
+    Own(&'static str),
+}
+
+const VENDORED: [Vendored; 4] = [
     Vendored {
-        package: "wit/0.2",
-        source: "src/p2/wit/deps",
+        copies: "wit/0.2/deps",
+        source: Source::Wasi("src/p2/wit/deps"),
         files: &["clocks.wit", "filesystem.wit", "io.wit"],
     },
     // A guest of 0.3 exports `wasi:cli/run` by a world of its own, for no standard library does that for it. That package
     // declares worlds, too, and they import the others.
     Vendored {
-        package: "wit/0.3",
-        source: "src/p3/wit/deps",
+        copies: "wit/0.3/deps",
+        source: Source::Wasi("src/p3/wit/deps"),
         files: &["cli.wit", "clocks.wit", "filesystem.wit", "random.wit", "sockets.wit"],
+    },
+    // So does one in Python, and componentize-py looks in the package for all that it needs.
+    Vendored {
+        copies: "guest-sdk/python/childproof/wit/deps",
+        source: Source::Wasi("src/p2/wit/deps"),
+        files: &[
+            "cli.wit",
+            "clocks.wit",
+            "filesystem.wit",
+            "io.wit",
+            "random.wit",
+            "sockets.wit",
+        ],
+    },
+    Vendored {
+        copies: "guest-sdk/python/childproof/wit/deps/process",
+        source: Source::Own("wit/0.2"),
+        files: &["types.wit", "world.wit"],
     },
 ];
 
 impl Vendored {
     fn copies(&self) -> PathBuf {
-        crate::root().join(self.package).join("deps")
+        crate::root().join(self.copies)
+    }
+
+    fn source(&self, wasi: &Path) -> PathBuf {
+        match self.source {
+            Source::Wasi(directory) => wasi.join(directory),
+            Source::Own(directory) => crate::root().join(directory),
+        }
     }
 }
 
@@ -46,7 +79,7 @@ impl Vendored {
 pub fn copy() -> Result<()> {
     let wasi = wasmtime_wasi()?;
     for vendored in &VENDORED {
-        let (source, copies) = (wasi.join(vendored.source), vendored.copies());
+        let (source, copies) = (vendored.source(&wasi), vendored.copies());
         for file in vendored.files {
             let (from, to) = (source.join(file), copies.join(file));
             fs::copy(&from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
@@ -63,7 +96,7 @@ pub fn copy() -> Result<()> {
 pub fn check() -> Result<()> {
     let wasi = wasmtime_wasi()?;
     for vendored in &VENDORED {
-        let (source, copies) = (wasi.join(vendored.source), vendored.copies());
+        let (source, copies) = (vendored.source(&wasi), vendored.copies());
         let drift = drift(&source, &copies, vendored.files)?;
         if !drift.is_empty() {
             bail!(
@@ -123,8 +156,9 @@ pub fn drift(source: &Path, copies: &Path, files: &[&str]) -> Result<String> {
         }
     }
     for entry in fs::read_dir(copies).with_context(|| format!("cannot list {}", copies.display()))? {
-        let name = entry?.file_name();
-        if !files.iter().any(|file| *file == name) {
+        let entry = entry?;
+        let name = entry.file_name();
+        if entry.file_type()?.is_file() && !files.iter().any(|file| *file == name) {
             writeln!(report, "{}: not one of the vendored files", name.display())?;
         }
     }
@@ -189,18 +223,25 @@ mod tests {
         check().unwrap();
     }
 
-    /// A guest with the files of `package`, but for one.
-    fn resolve(package: &str, guest: &str, without: Option<&str>) -> Result<()> {
-        let copy = tempfile::tempdir()?;
-        fs::create_dir(copy.path().join("deps"))?;
-        for directory in ["", "deps"] {
-            for entry in fs::read_dir(crate::root().join(package).join(directory))? {
-                let entry = entry?;
-                if entry.file_type()?.is_file() && without.is_none_or(|without| *without != entry.file_name()) {
-                    fs::copy(entry.path(), copy.path().join(directory).join(entry.file_name()))?;
-                }
+    /// Copies all files of a directory but for one.
+    fn copy_without(from: &Path, to: &Path, without: Option<&Path>) -> Result<()> {
+        fs::create_dir_all(to)?;
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
+            let (from, to) = (entry.path(), to.join(entry.file_name()));
+            if entry.file_type()?.is_dir() {
+                copy_without(&from, &to, without)?;
+            } else if Some(&*from) != without {
+                fs::copy(&from, &to)?;
             }
         }
+        Ok(())
+    }
+
+    /// A guest with the files of `package`, but for one.
+    fn resolve(package: &Path, guest: &str, without: Option<&Path>) -> Result<()> {
+        let copy = tempfile::tempdir()?;
+        copy_without(package, copy.path(), without)?;
         let mut resolve = Resolve::default();
         resolve.push_dir(copy.path())?;
         resolve.push_str("guest.wit", guest)?;
@@ -209,15 +250,24 @@ mod tests {
 
     #[test]
     fn a_guest_resolves_with_the_vendored_files_and_without_none_of_them() {
+        let python = "package a:guest; world guest { include childproof:python/command@0.1.0; }";
         let guests = [
             "package a:guest; world guest { include childproof:process/imports@0.2.0; }",
             "package a:guest; world guest { include childproof:process/imports@0.3.0; export wasi:cli/run@0.3.0; }",
+            python,
+            python,
         ];
         for (vendored, guest) in VENDORED.iter().zip(guests) {
-            resolve(vendored.package, guest, None).unwrap();
+            let copies = vendored.copies();
+            let package = copies
+                .ancestors()
+                .find(|directory| directory.join("world.wit").is_file() && directory.join("deps").is_dir());
+            let package = package.unwrap();
+            resolve(package, guest, None).unwrap();
             for file in vendored.files {
-                let resolved = resolve(vendored.package, guest, Some(file));
-                assert!(resolved.is_err(), "{}: {file} is not needed", vendored.package);
+                // The world of the interface is for those who have no other.
+                let resolved = resolve(package, guest, Some(&copies.join(file)));
+                assert!(resolved.is_err(), "{}: {file} is not needed", vendored.copies);
             }
         }
     }

@@ -1,0 +1,312 @@
+"""The transports of the event loop: pipes, and the process that they belong to."""
+
+import asyncio
+import errno
+import os
+import subprocess
+import warnings
+from asyncio import base_subprocess, transports
+from asyncio.log import logger
+from typing import TYPE_CHECKING, Any, cast
+
+from ._pipe import READ_LEN, ReadEnd, WriteEnd
+from ._popen import Popen
+from ._resource import abandon
+
+if TYPE_CHECKING:
+    from ._loop import EventLoop, Watch
+
+
+class ReadTransport(transports.ReadTransport):
+    """The reading end of a pipe."""
+
+    def __init__(
+        self, loop: "EventLoop", pipe: Any, end: ReadEnd, protocol: Any, waiter: asyncio.Future[None]
+    ) -> None:
+        super().__init__({"pipe": pipe})
+        self._loop = loop
+        self._pipe = pipe
+        self._end = end
+        self._protocol = protocol
+        self._watch: Watch | None = None
+        self._closing = False
+        self._paused = False
+        loop.call_soon(protocol.connection_made, self)
+        # Nothing is read before the protocol knows of the connection.
+        loop.call_soon(self._resume)
+        loop.call_soon(_set, waiter)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closing else "paused" if self._paused else "reading"
+        return f"<{type(self).__name__} {state}>"
+
+    def _resume(self) -> None:
+        if not self._closing and not self._paused and self._watch is None:
+            self._watch = self._loop.watch(self._end.source, self._ready)
+
+    def _stop(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+
+    def _ready(self) -> None:
+        try:
+            data = self._end.try_read(READ_LEN)
+        except OSError as error:
+            self._fail(error)
+            return
+        if data is None:
+            return
+        if data:
+            self._protocol.data_received(data)
+        else:
+            self._closing = True
+            self._stop()
+            self._loop.call_soon(self._protocol.eof_received)
+            self._loop.call_soon(self._lost, None)
+
+    def is_reading(self) -> bool:
+        return not self._paused and not self._closing
+
+    def pause_reading(self) -> None:
+        self._paused = True
+        self._stop()
+
+    def resume_reading(self) -> None:
+        self._paused = False
+        self._resume()
+
+    def set_protocol(self, protocol: Any) -> None:
+        self._protocol = protocol
+
+    def get_protocol(self) -> Any:
+        return self._protocol
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        if not self._closing:
+            self._close(None)
+
+    def _fail(self, error: OSError) -> None:
+        self._loop.call_exception_handler(
+            {"message": "reading from a pipe failed", "exception": error, "transport": self, "protocol": self._protocol}
+        )
+        self._close(error)
+
+    def _close(self, error: Exception | None) -> None:
+        self._closing = True
+        self._stop()
+        self._loop.call_soon(self._lost, error)
+
+    def _lost(self, error: Exception | None) -> None:
+        try:
+            self._protocol.connection_lost(error)
+        finally:
+            self._end.close()
+            self._pipe.close()
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        if not self._end.closed:
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+            abandon(self._end.close)
+
+
+class WriteTransport(transports._FlowControlMixin, transports.WriteTransport):
+    """The writing end of a pipe."""
+
+    if TYPE_CHECKING:
+
+        def _maybe_pause_protocol(self) -> None: ...
+        def _maybe_resume_protocol(self) -> None: ...
+
+    def __init__(
+        self, loop: "EventLoop", pipe: Any, end: WriteEnd, protocol: Any, waiter: asyncio.Future[None]
+    ) -> None:
+        super().__init__({"pipe": pipe}, loop)
+        self._loop: EventLoop = loop
+        self._pipe = pipe
+        self._end = end
+        self._protocol = protocol
+        self._buffer = bytearray()
+        self._watch: Watch | None = None
+        self._closing = False
+        self._is_lost = False
+        loop.call_soon(protocol.connection_made, self)
+        loop.call_soon(_set, waiter)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closing else f"{len(self._buffer)} bytes to write"
+        return f"<{type(self).__name__} {state}>"
+
+    def get_write_buffer_size(self) -> int:
+        return len(self._buffer)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        view = memoryview(data).cast("B")
+        if not view or self._closing:
+            return
+        if not self._buffer:
+            try:
+                view = view[self._end.try_write(view) :]
+            except OSError as error:
+                self._fail(error)
+                return
+            if not view:
+                return
+            self._watch = self._loop.watch(self._end.source, self._ready)
+        self._buffer += view
+        self._maybe_pause_protocol()
+
+    def _ready(self) -> None:
+        try:
+            count = self._end.try_write(memoryview(bytes(self._buffer[:READ_LEN])))
+        except OSError as error:
+            self._buffer.clear()
+            self._fail(error)
+            return
+        del self._buffer[:count]
+        if not self._buffer:
+            self._stop()
+        self._maybe_resume_protocol()
+        if not self._buffer and self._closing:
+            self._lost(None)
+
+    def _stop(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        if not self._buffer:
+            self._loop.call_soon(self._lost, None)
+
+    def set_protocol(self, protocol: Any) -> None:
+        self._protocol = protocol
+
+    def get_protocol(self) -> Any:
+        return self._protocol
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        self.write_eof()
+
+    def abort(self) -> None:
+        self._close(None)
+
+    def hang_up(self) -> None:
+        """The process has ended: what was not written never will be."""
+        if self._buffer:
+            self._close(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
+        else:
+            self.write_eof()
+
+    def _fail(self, error: OSError) -> None:
+        if not isinstance(error, BrokenPipeError):
+            self._loop.call_exception_handler(
+                {"message": "writing to a pipe failed", "exception": error, "transport": self, "protocol": self._protocol}
+            )
+        self._close(error)
+
+    def _close(self, error: Exception | None) -> None:
+        self._closing = True
+        self._stop()
+        self._buffer.clear()
+        self._loop.call_soon(self._lost, error)
+
+    def _lost(self, error: Exception | None) -> None:
+        if self._is_lost:
+            return
+        self._is_lost = True
+        self._stop()
+        self._end.close()
+        try:
+            self._pipe.close()
+        finally:
+            self._protocol.connection_lost(error)
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        if not self._end.closed:
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+            abandon(self._end.close)
+
+
+class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
+    """A process and its pipes."""
+
+    _loop: "EventLoop"
+    _proc: Popen | None
+
+    if TYPE_CHECKING:
+        _exit_waiters: list[asyncio.Future[int]]
+        _pipes: dict[int, Any]
+
+    def _start(
+        self, args: Any, shell: bool, stdin: Any, stdout: Any, stderr: Any, bufsize: int, **kwargs: Any
+    ) -> None:
+        self._watches: list[Watch] = []
+        self._is_connected = False
+        proc = subprocess.Popen(
+            args, shell=shell, stdin=stdin, stdout=stdout, stderr=stderr, bufsize=bufsize, **kwargs
+        )
+        self._proc = cast(Popen, proc)
+        self._watches = [self._loop.watch(source, self._check) for source in self._proc.sources()]
+
+    async def _connect_pipes(self, waiter: asyncio.Future[None] | None) -> None:
+        try:
+            await super()._connect_pipes(waiter)
+        finally:
+            self._is_connected = True
+
+    def _check(self) -> None:
+        """See whether the process has ended, and carry what there is to carry meanwhile."""
+        if self._proc is None or self._returncode is not None:
+            self._stop()
+            return
+        if not self._is_connected:
+            # Its pipes are being connected, and are told of its end after that.
+            return
+        try:
+            code = self._proc.poll()
+        except ChildProcessError:
+            # As CPython does, for nobody knows what it was.
+            logger.warning("the status of process %s is lost, will report returncode 255", self._pid)
+            code = 255
+        if code is None:
+            return
+        self._stop()
+        stdin = self._pipes.get(0)
+        if stdin is not None and isinstance(stdin.pipe, WriteTransport):
+            stdin.pipe.hang_up()
+        self._process_exited(code)
+
+    def _process_exited(self, returncode: int) -> None:
+        super()._process_exited(returncode)
+        # The base class tells those who wait once all pipes are connected and lost: never, if one could not be connected.
+        waiters, self._exit_waiters = self._exit_waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(returncode)
+
+    def _stop(self) -> None:
+        for watch in self._watches:
+            watch.stop()
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        if not self._closed:
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+            abandon(self.close)
+
+
+def _set(waiter: asyncio.Future[None]) -> None:
+    if not waiter.cancelled():
+        waiter.set_result(None)

@@ -1,0 +1,124 @@
+"""Files of the guest as the streams of a process."""
+
+import os
+import subprocess
+import tempfile
+import unittest
+
+HELLO = ["sh", "-c", "echo out; echo err >&2"]
+
+
+class Given(unittest.TestCase):
+    """Files that have a name and are at their end are handed to the process."""
+
+    def test_processes_write_one_after_the_other(self) -> None:
+        with open("/data/log", "w") as log:
+            for word in ("one", "two"):
+                subprocess.run(["sh", "-c", f"echo {word}"], stdout=log)
+            log.write("three\n")
+            log.flush()
+            subprocess.run(["sh", "-c", "echo four"], stdout=log)
+        with open("/data/log") as log:
+            self.assertEqual(log.read(), "one\ntwo\nthree\nfour\n")
+
+    def test_processes_write_at_the_same_time(self) -> None:
+        with open("/data/log", "w") as log:
+            processes = [
+                subprocess.Popen(["sh", "-c", "read go; echo line; echo line"], stdin=subprocess.PIPE, stdout=log)
+                for _ in range(8)
+            ]
+            for process in processes:
+                process.communicate(b"go\n")
+            log.write("end\n")
+        with open("/data/log") as log:
+            self.assertEqual(log.read(), "line\n" * 16 + "end\n")
+
+    def test_a_file_that_is_closed_meanwhile(self) -> None:
+        with open("/data/log", "wb") as log:
+            process = subprocess.Popen(["sh", "-c", "read go; echo late"], stdin=subprocess.PIPE, stdout=log)
+        process.communicate(b"go\n")
+        with open("/data/log") as written:
+            self.assertEqual(written.read(), "late\n")
+
+    def test_both_outputs_go_to_one_file_in_order(self) -> None:
+        for append in ("w", "a"):
+            with open("/data/log", "w") as empty:
+                empty.write("before\n")
+            with open("/data/log", append) as log:
+                subprocess.run(HELLO, stdout=log, stderr=log)
+                subprocess.run(HELLO, stdout=log, stderr=subprocess.STDOUT)
+            before = "before\n" if append == "a" else ""
+            with open("/data/log") as log:
+                self.assertEqual(log.read(), before + "out\nerr\n" * 2)
+
+    def test_a_file_is_read_from_where_the_guest_is(self) -> None:
+        with open("/data/input", "wb") as written:
+            written.write(b"0123456789")
+        with open("/data/input", "rb", buffering=0) as file:
+            file.seek(4)
+            self.assertEqual(subprocess.run(["cat"], stdin=file, stdout=subprocess.PIPE).stdout, b"456789")
+
+
+class Carried(unittest.TestCase):
+    """The bytes of other files are carried by the guest."""
+
+    def test_a_file_without_a_name(self) -> None:
+        data = os.urandom(3 << 20)
+        with tempfile.TemporaryFile(dir="/data") as source, tempfile.TemporaryFile(dir="/data") as copy:
+            source.write(data)
+            source.seek(0)
+            subprocess.run(["cat"], stdin=source, stdout=copy, check=True)
+            copy.seek(0)
+            self.assertTrue(copy.read() == data)
+
+    def test_it_is_carried_while_the_guest_reads(self) -> None:
+        data = os.urandom(3 << 20)
+        with tempfile.TemporaryFile(dir="/data") as source:
+            source.write(data)
+            source.seek(0)
+            with subprocess.Popen(["cat"], stdin=source, stdout=subprocess.PIPE) as process:
+                assert process.stdout is not None
+                self.assertTrue(process.stdout.read() == data)
+            source.seek(0)
+            with subprocess.Popen(["cat"], stdin=source, stdout=subprocess.PIPE) as process:
+                self.assertTrue(process.communicate()[0] == data)
+
+    def test_it_is_carried_while_the_guest_writes(self) -> None:
+        data = os.urandom(3 << 20)
+        with tempfile.TemporaryFile(dir="/data") as copy:
+            with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=copy) as process:
+                assert process.stdin is not None
+                process.stdin.write(data)
+            copy.seek(0)
+            self.assertTrue(copy.read() == data)
+
+    def test_in_the_middle_of_a_file(self) -> None:
+        with open("/data/middle", "wb") as written:
+            written.write(b"0123456789")
+        with open("/data/middle", "r+b", buffering=0) as file:
+            file.seek(2)
+            subprocess.run(["sh", "-c", "printf ab"], stdout=file)
+            subprocess.run(["sh", "-c", "printf cd"], stdout=file)
+            self.assertEqual(file.tell(), 6)
+        with open("/data/middle", "rb") as file:
+            self.assertEqual(file.read(), b"01abcd6789")
+
+    def test_a_number(self) -> None:
+        number = os.open("/data/number", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        try:
+            subprocess.run(HELLO, stdout=number, stderr=number)
+            os.lseek(number, 0, os.SEEK_SET)
+            self.assertEqual(subprocess.run(["sort"], stdin=number, stdout=subprocess.PIPE).stdout, b"err\nout\n")
+        finally:
+            os.close(number)
+
+    def test_a_name_that_is_another_file_by_now(self) -> None:
+        with open("/data/old", "w+") as file:
+            os.rename("/data/old", "/data/older")
+            with open("/data/old", "w") as other:
+                other.write("not this one\n")
+            subprocess.run(["sh", "-c", "echo this one"], stdout=file)
+            file.seek(0)
+            self.assertEqual(file.read(), "this one\n")
+        with open("/data/old") as other:
+            self.assertEqual(other.read(), "not this one\n")
