@@ -10,6 +10,9 @@ from wit_world.imports import wasi_io_poll as io_poll
 
 from ._pipe import READ_LEN, ReadEnd, WriteEnd
 
+STEPS = 64
+"""How often a carrier goes on before others have their turn; by then it has moved all that a pipe can hold."""
+
 
 class FromProcess:
     """What a process writes goes to a file."""
@@ -39,8 +42,9 @@ class FromProcess:
 
     def finish(self) -> None:
         """Carry what is there, and no more: the process has ended."""
-        while self.step():
-            pass
+        for _ in range(STEPS):
+            if not self.step():
+                break
         self._end.close()
 
 

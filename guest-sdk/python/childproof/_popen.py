@@ -20,7 +20,7 @@ from wit_world.imports import wasi_cli_environment
 from wit_world.imports import wasi_io_poll as io_poll
 
 from . import _files, _stdio
-from ._carry import Carrier, FromProcess, ToProcess
+from ._carry import STEPS, Carrier, FromProcess, ToProcess
 from ._child import Child, EndedBy
 from ._errors import os_error
 from ._pipe import READ_LEN, PipeFile, PipeReader, PipeWriter, ReadEnd, WriteEnd, pipe_of
@@ -159,7 +159,12 @@ class Popen(_Stock):
             finally:
                 for stream in streams:
                     stream.take_back()
-        self._started(handle, streams)
+        try:
+            self._started(handle, streams)
+        except BaseException:
+            # An encoding that there is not, say: nobody gets this process.
+            self.kill()
+            raise
 
     def _started(self, handle: process.Process, streams: Sequence[_stdio.Stream]) -> None:
         self._child = Child(handle)
@@ -237,9 +242,11 @@ class Popen(_Stock):
         return [pollable for source in self.sources() if (pollable := source()) is not None]
 
     def _carry(self) -> None:
+        """Carry what there is, but not for ever: a process may write as fast as it is read."""
         for carrier in self._carriers:
-            while carrier.step():
-                pass
+            for _ in range(STEPS):
+                if not carrier.step():
+                    break
 
     # How bytes are exchanged.
 

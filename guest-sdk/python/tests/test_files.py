@@ -92,6 +92,15 @@ class Carried(unittest.TestCase):
             copy.seek(0)
             self.assertTrue(copy.read() == data)
 
+    def test_a_process_that_never_stops_writing_can_be_timed_out(self) -> None:
+        with tempfile.TemporaryFile(dir="/data") as copy:
+            with subprocess.Popen(["sh", "-c", "while :; do echo line; done"], stdout=copy) as process:
+                with self.assertRaises(subprocess.TimeoutExpired):
+                    process.wait(timeout=0.2)
+                process.kill()
+            copy.seek(0)
+            self.assertEqual(copy.readline(), b"line\n")
+
     def test_in_the_middle_of_a_file(self) -> None:
         with open("/data/middle", "wb") as written:
             written.write(b"0123456789")
