@@ -343,7 +343,7 @@ mod tests {
     }
 
     const ONE_AND_A_HALF: &str = r#"{"event": "began", "test": "a"}
-{"event": "ended", "test": "a", "outcome": "passes", "detail": "", "seconds": 0.1}
+{"event": "ended", "test": "a", "outcome": "passes", "detail": ""}
 {"event": "began", "test": "b"}"#;
 
     fn tests() -> Vec<String> {
