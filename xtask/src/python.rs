@@ -31,6 +31,8 @@ impl Component<'_> {
     ///
     /// When something cannot be read, and when componentize-py cannot be had or fails, which it explains on standard error.
     pub fn build(&self, file: &Path) -> Result<()> {
+        // Tests ask for it at the same time.
+        let _lock = lock(&file.with_extension("lock"))?;
         let inputs = self.inputs()?;
         let made_of = file.with_extension("inputs");
         if file.is_file() && fs::read_to_string(&made_of).is_ok_and(|before| before == inputs) {
@@ -154,9 +156,7 @@ impl Environment {
         let directory = target()?.join(self.name);
         let requirements = self.requirements()?;
         let installed = directory.with_extension("installed");
-        // Tests ask for it at the same time.
-        let lock = fs::File::create(directory.with_extension("lock")).context("cannot make a lock file")?;
-        lock.lock().context("cannot lock a virtual environment")?;
+        let _lock = lock(&directory.with_extension("lock"))?;
         if fs::read_to_string(&installed).is_ok_and(|before| before == requirements) {
             return Ok(directory);
         }
@@ -183,6 +183,13 @@ impl Environment {
         write(&installed, &requirements)?;
         Ok(directory)
     }
+}
+
+/// Waits until nobody else makes what this file is beside, and keeps others from it until it is dropped.
+fn lock(file: &Path) -> Result<fs::File> {
+    let lock = fs::File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
+    lock.lock().with_context(|| format!("cannot lock {}", file.display()))?;
+    Ok(lock)
 }
 
 /// All files below a directory, sorted, but what Python puts there itself.

@@ -59,6 +59,7 @@ fn its_links_lead_to_files() {
         "SECURITY.md",
         "docs/confinement.md",
         "guest-sdk/c/README.md",
+        "guest-sdk/python/README.md",
         "wit/README.md",
     ];
     for document in documents {

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import unittest
+import unittest.mock
 from typing import Any
 
 import childproof
@@ -49,7 +50,12 @@ class Missing(unittest.TestCase):
 
     def test_a_path_is_no_grant(self) -> None:
         with self.assertRaises(FileNotFoundError):
-            subprocess.run(["/bin/sh", "-c", ":"])
+            subprocess.run(["/usr/bin/sort"], stdin=subprocess.DEVNULL)
+
+    def test_a_path_may_stand_for_one(self) -> None:
+        subprocess.run(["/bin/sh", "-c", ":"], check=True)
+        with unittest.mock.patch.dict(childproof.programs, {"/opt/tool": "sleep"}):
+            subprocess.run(["/opt/tool", "0"], check=True)
 
     def test_a_directory(self) -> None:
         with self.assertRaises(FileNotFoundError) as caught:
