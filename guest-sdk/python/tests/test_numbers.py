@@ -70,8 +70,8 @@ class Select(unittest.TestCase):
     def test_what_can_be_read_and_written(self) -> None:
         with subprocess.Popen(ECHO, stdin=PIPE, stdout=PIPE) as process:
             assert process.stdin and process.stdout
-            both = [process.stdout], [process.stdin], []
-            self.assertEqual(select.select(*both, 0), ([], [process.stdin], []))
+            ready = select.select([process.stdout], [process.stdin], [], 0)
+            self.assertEqual(ready, ([], [process.stdin], []))
             self.assertEqual(select.select([process.stdout], [], [], 0.001), ([], [], []))
             process.stdin.write(b"line\n")
             process.stdin.flush()
@@ -79,10 +79,10 @@ class Select(unittest.TestCase):
 
     def test_the_end_of_a_pipe_can_be_read(self) -> None:
         with subprocess.Popen(["sh", "-c", ":"], stdout=PIPE) as process:
+            assert process.stdout
             self.assertEqual(select.select([process.stdout], [], [])[0], [process.stdout])
 
     def test_selectors_wait_for_whatever_comes_first(self) -> None:
-        # The one that is waited for in vain is named by its error stream.
         command = ["sh", "-c", "echo out; read end; echo err >&2"]
         with (
             subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE) as process,
@@ -99,6 +99,7 @@ class Select(unittest.TestCase):
 
     def test_other_files_cannot_be_waited_for_as_well(self) -> None:
         with subprocess.Popen(["sh", "-c", ":"], stdout=PIPE) as process, open("/data/plain", "w") as file:
+            assert process.stdout
             with self.assertRaises(ValueError):
                 select.select([process.stdout, file], [], [], 0)
 
