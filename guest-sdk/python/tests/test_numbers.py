@@ -101,7 +101,7 @@ class Select(unittest.TestCase):
         with subprocess.Popen(["sh", "-c", ":"], stdout=PIPE) as process, open("/data/plain", "w") as file:
             assert process.stdout
             with self.assertRaises(ValueError):
-                select.select([process.stdout, file], [], [], 0)
+                select.select([process.stdout.fileno(), file.fileno()], [], [], 0)
 
 
 class Popen(unittest.TestCase):
