@@ -105,6 +105,46 @@ class Loop(unittest.IsolatedAsyncioTestCase):
             copy.seek(0)
             self.assertTrue(copy.read() == data)
 
+    async def test_it_sleeps_when_there_is_nothing_left_to_carry(self) -> None:
+        turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0.005)
+                turns += 1
+
+        with tempfile.TemporaryFile(dir="/data") as source:
+            process = await asyncio.create_subprocess_exec("sh", "-c", "cat; sleep 0.2", stdin=source)
+            loop = asyncio.get_running_loop()
+            counting = asyncio.ensure_future(count())
+            selects = 0
+            select = loop._selector.select  # type: ignore[attr-defined]
+
+            def counted(timeout: float | None) -> object:
+                nonlocal selects
+                selects += 1
+                return select(timeout)
+
+            loop._selector.select = counted  # type: ignore[attr-defined]
+            await process.wait()
+            counting.cancel()
+        # A few for each turn, and not one after the other all the time.
+        self.assertLess(selects, 10 * turns + 100)
+
+    async def test_a_pipe_that_is_closed_under_the_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        failures: list[object] = []
+        loop.set_exception_handler(lambda _, context: failures.append(context))
+        process = await asyncio.create_subprocess_exec("sh", "-c", "echo x; sleep 1000", stdout=PIPE)
+        assert process.stdout is not None
+        await process.stdout.readline()
+        process._transport.get_extra_info("subprocess").stdout.close()  # type: ignore[attr-defined]
+        self.assertEqual(await process.stdout.read(), b"")
+        process.kill()
+        self.assertEqual(await process.wait(), -signal.SIGKILL)
+        self.assertEqual(failures, [])
+
     async def test_the_popen_of_a_process(self) -> None:
         loop = asyncio.get_running_loop()
         transport, _ = await loop.subprocess_exec(asyncio.SubprocessProtocol, "brief", "1000", stdin=None)
