@@ -164,6 +164,7 @@ class Popen(_Stock):
         except BaseException:
             # An encoding that there is not, say: nobody gets this process.
             self.kill()
+            self.wait()
             raise
 
     def _started(self, handle: process.Process, streams: Sequence[_stdio.Stream]) -> None:

@@ -318,6 +318,15 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
             abandon(self.close)
 
 
+def popen_of(process: asyncio.subprocess.Process) -> Popen:
+    """The ``Popen`` behind a process of asyncio, which has what only this package tells: ``ended_by`` and ``usage``."""
+    transport = vars(process)["_transport"]
+    popen = transport.get_extra_info("subprocess")
+    if not isinstance(popen, Popen):
+        raise TypeError(f"{process!r} was not started by this package")
+    return popen
+
+
 def _set(waiter: asyncio.Future[None]) -> None:
     if not waiter.cancelled():
         waiter.set_result(None)

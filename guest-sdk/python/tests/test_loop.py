@@ -139,21 +139,26 @@ class Loop(unittest.IsolatedAsyncioTestCase):
         process = await asyncio.create_subprocess_exec("sh", "-c", "echo x; sleep 1000", stdout=PIPE)
         assert process.stdout is not None
         await process.stdout.readline()
-        process._transport.get_extra_info("subprocess").stdout.close()  # type: ignore[attr-defined]
+        stdout = childproof.popen_of(process).stdout
+        assert stdout is not None
+        stdout.close()
         self.assertEqual(await process.stdout.read(), b"")
         process.kill()
         self.assertEqual(await process.wait(), -signal.SIGKILL)
         self.assertEqual(failures, [])
 
     async def test_the_popen_of_a_process(self) -> None:
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.subprocess_exec(asyncio.SubprocessProtocol, "brief", "1000", stdin=None)
-        popen = transport.get_extra_info("subprocess")
-        self.assertIsInstance(popen, childproof.Popen)
-        while transport.get_returncode() is None:
-            await asyncio.sleep(0.005)
-        self.assertEqual(popen.ended_by, "wall-time")
-        transport.close()
+        process = await asyncio.create_subprocess_exec("brief", "1000")
+        self.assertEqual(await process.wait(), -signal.SIGKILL)
+        popen = childproof.popen_of(process)
+        self.assertEqual((popen.pid, popen.ended_by), (process.pid, "wall-time"))
+        self.assertIsNotNone(popen.usage)
+
+    async def test_a_limit_of_output_ends_what_is_read(self) -> None:
+        process = await asyncio.create_subprocess_exec("limited", "-c", "while :; do echo line; done", stdout=PIPE)
+        output, _ = await process.communicate()
+        self.assertEqual(len(output), 100_000)
+        self.assertEqual(childproof.popen_of(process).ended_by, "output")
 
     async def test_what_cannot_be_waited_for(self) -> None:
         loop = asyncio.get_running_loop()
