@@ -43,6 +43,17 @@ class Task:
     seconds: float = 10.0
     input: str | None = None
 
+    def __post_init__(self) -> None:
+        """Checks what came from a file."""
+        if not isinstance(self.name, str):
+            raise TypeError("'name' is a text")
+        if not isinstance(self.run, list) or not self.run or not all(isinstance(word, str) for word in self.run):
+            raise TypeError("'run' is a list of texts: the tool and its arguments")
+        if not isinstance(self.seconds, (int, float)) or not 0 < self.seconds < 86_400:
+            raise TypeError("'seconds' is a number above zero, and no more than a day has")
+        if self.input is not None and not isinstance(self.input, str):
+            raise TypeError("'input' is a text")
+
 
 class Transcript:
     """What happens, for a person to read."""
@@ -53,7 +64,7 @@ class Transcript:
 
     def begin(self, place: str, task: Task) -> None:
         self._shown = self._hidden = 0
-        print(f"\n{place} {task.name}\n  $ {' '.join(task.run)}")
+        print(f"\n{place} {readable(task.name)}\n  $ {readable(' '.join(task.run))}")
 
     def line(self, mark: str, text: str) -> None:
         if self._shown < LINES:
@@ -74,17 +85,17 @@ async def show(stream: asyncio.StreamReader, mark: str, transcript: Transcript) 
     while data := await stream.read(READ):
         *lines, rest = data.split(b"\n")
         for text in lines:
-            transcript.line(mark, readable(line + text))
+            transcript.line(mark, readable((line + text).decode(errors="replace")))
             line = b""
         # No more of it is kept than is shown.
         line = (line + rest)[: 4 * WIDTH]
     if line:
-        transcript.line(mark, readable(line))
+        transcript.line(mark, readable(line.decode(errors="replace")))
 
 
-def readable(line: bytes) -> str:
-    """The beginning of a line, without what would move the cursor of whoever reads it."""
-    text = line.decode(errors="replace").expandtabs()
+def readable(text: str) -> str:
+    """The beginning of a text, without what would move the cursor of whoever reads it."""
+    text = text.expandtabs()
     text = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     return text if len(text) <= WIDTH else text[:WIDTH] + "..."
 
@@ -132,6 +143,10 @@ async def carry_out(task: Task, transcript: Transcript) -> bool:
         problem = childproof.problem_of(error)
         transcript.end(f"refused: {problem.field}: {problem.message}" if problem else f"not started: {error}")
         return False
+    except ValueError as error:
+        # What no process can be given, a NUL in an argument for example.
+        transcript.end(f"not started: {error}")
+        return False
     began = time.monotonic()
     try:
         code = await asyncio.wait_for(follow(process, task, transcript), task.seconds)
@@ -139,28 +154,35 @@ async def carry_out(task: Task, transcript: Transcript) -> bool:
         code = await stop(process)
         transcript.end(f"out of time after {task.seconds:g} s, {ended(code)}")
         return False
-    transcript.end(f"{ended(code)} after {time.monotonic() - began:.2f} s")
-    return code == 0
+    who = childproof.popen_of(process).ended_by
+    why = "" if who in ("itself", "guest") else f", by the policy's limit of {who}"
+    transcript.end(f"{ended(code)}{why} after {time.monotonic() - began:.2f} s")
+    return code == 0 and not why
 
 
 def ended(code: int) -> str:
     """How a process ended, in words."""
-    return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+    if code >= 0:
+        return f"exited with {code}"
+    try:
+        return f"ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"ended by signal {-code}"
 
 
 def tasks() -> list[Task]:
     """The list that the agent was given."""
-    match sys.argv[1:]:
-        case []:
-            text = sys.stdin.read()
-        case [path]:
-            with open(path, encoding="utf-8") as file:
-                text = file.read()
-        case _:
-            sys.exit("usage: agent.wasm [TASKS.toml]")
     try:
+        match sys.argv[1:]:
+            case []:
+                text = sys.stdin.read()
+            case [path]:
+                with open(path, encoding="utf-8") as file:
+                    text = file.read()
+            case _:
+                sys.exit("usage: agent.wasm [TASKS.toml]")
         return [Task(**task) for task in tomllib.loads(text).get("task", [])]
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         sys.exit(f"the list of tasks: {error}")
 
 

@@ -132,10 +132,11 @@ fn summarize(listed: &[Test], outcomes: &BTreeMap<String, Outcome>, expected: &E
             .iter()
             .filter(|(function, (passes, fails))| of_module(function) && *passes && !fails)
             .count();
-        println!(
-            "{module:<12} {pass} of {} pass, {about_windows} are about Windows",
-            all - about_windows
-        );
+        let others = match about_windows {
+            0 => String::new(),
+            count => format!("; {count} more are about Windows"),
+        };
+        println!("{module:<12} {pass} of {} pass{others}", all - about_windows);
     }
     let mut reasons: BTreeMap<&str, BTreeSet<(&str, &str)>> = BTreeMap::new();
     for test in listed {

@@ -155,7 +155,7 @@ impl Environment {
     fn have(&self) -> Result<PathBuf> {
         let directory = target()?.join(self.name);
         let requirements = self.requirements()?;
-        let installed = directory.with_extension("installed");
+        let installed = directory.join("installed");
         let _lock = lock(&directory.with_extension("lock"))?;
         if fs::read_to_string(&installed).is_ok_and(|before| before == requirements) {
             return Ok(directory);

@@ -22,7 +22,8 @@ from ._install import install
 from ._loop import EventLoop
 from ._main import main
 from ._popen import Popen, programs
+from ._transports import popen_of
 
-__all__ = ["EndedBy", "EventLoop", "Popen", "Problem", "install", "main", "problem_of", "programs"]
+__all__ = ["EndedBy", "EventLoop", "Popen", "Problem", "install", "main", "popen_of", "problem_of", "programs"]
 
 install()

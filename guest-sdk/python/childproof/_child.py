@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from typing import Literal
 
 from componentize_py_types import Err
@@ -35,8 +36,11 @@ class Child:
         self.returncode: int | None = None
         self.ended_by: EndedBy | None = None
         self.usage: process.Usage | None = None
+        self.at_the_end: list[Callable[[], None]] = []
+        """What is called once, when the end was observed."""
         self._handle: process.Process | None = hold(handle)
         self._exit: io_poll.Pollable | None = hold(handle.subscribe())
+        self._lost: Err[process.Error] | None = None
         _children[self.pid] = self
 
     def source(self) -> io_poll.Pollable | None:
@@ -44,15 +48,21 @@ class Child:
         return self._exit
 
     def poll(self) -> int | None:
-        """The return code, or ``None`` while the process lives. Never waits."""
+        """The return code, or ``None`` while the process lives. Never waits.
+
+        Raises ``ChildProcessError``, each time, where nobody can say what it is.
+        """
         if self._handle is not None:
             try:
                 status = self._handle.try_wait()
             except Err as failure:
+                self._lost = failure
                 self._close()
-                raise os_error(failure) from failure
-            if status is not None:
-                self._ended(status)
+            else:
+                if status is not None:
+                    self._ended(status)
+        if self._lost is not None:
+            raise os_error(self._lost) from self._lost
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -96,6 +106,8 @@ class Child:
         if self._handle is not None:
             release(self._handle)
             self._handle = None
+        while self.at_the_end:
+            self.at_the_end.pop(0)()
 
     def forget(self) -> None:
         """Let go of a process that has ended and whose end was told: nothing finds it by its number any more."""

@@ -8,10 +8,10 @@ import errno
 import os
 import select as select_module
 import selectors
-import time
 from collections.abc import Buffer, Iterable
 from typing import Any
 
+from ._carry import close_later
 from ._pipe import PipeFile, PipeReader, PipeWriter, await_any, numbered, pipe_of
 from ._resource import sweep
 
@@ -50,7 +50,8 @@ def close(fd: int) -> None:
     """As ``os.close``."""
     pipe = numbered(fd)
     if pipe is None:
-        _close(fd)
+        if not close_later(fd):
+            _close(fd)
     else:
         pipe.close()
 
@@ -83,23 +84,13 @@ def select(
     if timeout is not None and timeout < 0:
         raise ValueError("timeout must be non-negative")
     sweep()
-    ready = _ready(list(pipes.values()), timeout)
+    ready = await_any(list(pipes.values()), timeout)
     places = [place for place, pipe in pipes.items() if pipe in ready]
     return (
         [reading[place] for place in places if place < len(reading)],
         [writing[place - len(reading)] for place in places if place >= len(reading)],
         [],
     )
-
-
-def _ready(pipes: list[PipeFile[Any]], timeout: float | None) -> list[PipeFile[Any]]:
-    deadline = None if timeout is None else time.monotonic() + timeout
-    while True:
-        left = None if deadline is None else max(deadline - time.monotonic(), 0)
-        ready = await_any(pipes, left)
-        # It also wakes when there is something to carry for a process.
-        if ready or left == 0:
-            return ready
 
 
 def provide() -> None:

@@ -9,7 +9,7 @@ import os
 
 from ._child import Child, child, children, no_such_process
 from ._resource import sweep
-from ._wait import wait
+from ._wait import serve, wait
 
 WNOHANG = 1
 
@@ -31,11 +31,15 @@ def waitpid(pid: int, options: int, /) -> tuple[int, int]:
     Answers its number and its status, for ``waitstatus_to_exitcode``; zeroes when none has ended. Raises
     ``ChildProcessError`` where there is no such process.
     """
-    sweep()
     awaited = _awaited(pid)
     while True:
+        serve()
         for process in awaited:
-            code = process.poll()
+            try:
+                code = process.poll()
+            except ChildProcessError:
+                process.forget()
+                raise
             if code is not None:
                 process.forget()
                 return process.pid, _status(code)

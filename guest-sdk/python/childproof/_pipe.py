@@ -29,14 +29,6 @@ class _Stream(Protocol):
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> bool | None: ...
 
 
-class Carried(Protocol):
-    """Bytes that the guest carries for a process while it waits for it."""
-
-    def source(self) -> io_poll.Pollable | None: ...
-
-    def step(self) -> bool: ...
-
-
 class _End[S: _Stream]:
     """A stream with the one pollable that it ever needs. The pollable is dropped first, as ``wasi:io`` demands."""
 
@@ -46,6 +38,7 @@ class _End[S: _Stream]:
 
     @property
     def closed(self) -> bool:
+        """Whether it was closed, or is another process's now."""
         return self._stream is None
 
     def stream(self) -> S:
@@ -87,7 +80,12 @@ class ReadEnd(_End[streams.InputStream]):
     """The reading end of a pipe."""
 
     def try_read(self, size: int) -> bytes | None:
-        """What is there, up to ``size`` bytes; ``None`` if there is nothing yet, and no bytes at the end."""
+        """What is there, up to ``size`` bytes; ``None`` if there is nothing yet, and no bytes at the end.
+
+        An end that was given to another process is at its end.
+        """
+        if self.closed:
+            return b""
         try:
             return self.stream().read(size) or None
         except Err as failure:
@@ -153,15 +151,11 @@ class PipeFile[E: ReadEnd | WriteEnd](io.RawIOBase):
     nonblocking = False
     """Whether it answers ``None`` instead of waiting."""
 
-    def __init__(self, end: E, carriers: Sequence[Carried] = ()) -> None:
+    def __init__(self, end: E) -> None:
         self.end = end
-        self._carriers = carriers
         self._number = next(_numbers)
         self._finalizing = False
         _files[self._number] = self
-
-    def _await(self) -> None:
-        await_any([self], None)
 
     def fileno(self) -> int:
         if self.closed:
@@ -206,7 +200,7 @@ class PipeReader(PipeFile[ReadEnd]):
         while (data := self.end.try_read(size)) is None:
             if self.nonblocking:
                 return None
-            self._await()
+            wait([self.end.pollable()], None)
         view[: len(data)] = data
         return len(data)
 
@@ -224,29 +218,31 @@ class PipeWriter(PipeFile[WriteEnd]):
             abandon(lambda: self._write_late(data))
             return len(data)
         sweep()
-        while view:
-            if count := self.end.try_write(view):
-                return count
-            if self.nonblocking:
-                return None
-            self._await()
-        return 0
+        return self._write(view)
+
+    def _write(self, view: memoryview) -> int | None:
+        """Write all of it; or, where it is not to wait, what the pipe takes, and answer ``None`` if that is nothing."""
+        done = 0
+        while done < len(view):
+            if count := self.end.try_write(view[done:]):
+                done += count
+            elif self.nonblocking:
+                return done or None
+            else:
+                wait([self.end.pollable()], None)
+        return done
 
     def _write_late(self, data: bytes) -> None:
-        """Write what a finaliser could not. It does not wait: who lost the file cannot be told of an error, either."""
+        """Write what a finaliser could not. Who lost the file cannot be told of an error, either."""
         try:
-            self.end.try_write(memoryview(data))
+            self._write(memoryview(data))
         except (OSError, ValueError):
             pass
 
 
 def await_any(files: Sequence[PipeFile[Any]], timeout: float | None) -> list[PipeFile[Any]]:
-    """Wait until the end of one is ready, and answer those that are. What the guest carries for their processes goes on."""
-    carriers = {id(carrier): carrier for file in files for carrier in file._carriers}.values()
-    carried = [pollable for carrier in carriers if (pollable := carrier.source()) is not None]
-    ready = wait([*(file.end.pollable() for file in files), *carried], timeout)
-    for carrier in carriers:
-        carrier.step()
+    """Wait until the end of one is ready, and answer those that are."""
+    ready = wait([file.end.pollable() for file in files], timeout)
     return [file for place, file in enumerate(files) if place in ready]
 
 

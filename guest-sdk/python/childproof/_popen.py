@@ -20,12 +20,12 @@ from wit_world.imports import wasi_cli_environment
 from wit_world.imports import wasi_io_poll as io_poll
 
 from . import _files, _stdio
-from ._carry import Carrier, FromProcess, ToProcess
+from ._carry import FromProcess, ToProcess
 from ._child import Child, EndedBy
 from ._errors import os_error
 from ._pipe import READ_LEN, PipeFile, PipeReader, PipeWriter, ReadEnd, WriteEnd, pipe_of
 from ._resource import sweep
-from ._wait import wait
+from ._wait import serve, wait
 
 SHELL = "/bin/sh"
 """The program that ``shell=True`` runs."""
@@ -65,11 +65,8 @@ class Popen(_Stock):
     _bufsize: int = -1
     _asked: tuple[_stdio.Asked, _stdio.Asked, _stdio.Asked] = (None, None, None)
     _child: Child | None = None
-    _carriers: list[Carrier]
-    _streams: Sequence[_stdio.Stream] = ()
 
     def __init__(self, args: Any, bufsize: int | None = -1, *rest: Any, **named: Any) -> None:
-        self._carriers = []
         self._bufsize = -1 if bufsize is None else bufsize
         super().__init__(args, self._bufsize, *rest, **named)
 
@@ -146,10 +143,13 @@ class Popen(_Stock):
             command.args(words[1:])
             for key, value in _environment(env):
                 command.env(key, value)
-            out = _stdio.stdout(stdout)
-            streams = (_stdio.stdin(stdin), out, _stdio.stderr(stderr, out))
+            streams: list[_stdio.Stream] = []
             try:
+                streams.append(_stdio.stdin(stdin))
+                streams.append(_stdio.stdout(stdout))
+                streams.append(_stdio.stderr(stderr, stdout))
                 _set_directory(command, cwd)
+                # From here on, the stream of another process is this one's.
                 command.stdin(streams[0].make())
                 command.stdout(streams[1].make())
                 command.stderr(streams[2].make())
@@ -159,28 +159,34 @@ class Popen(_Stock):
             finally:
                 for stream in streams:
                     stream.take_back()
-        self._started(handle, streams)
+        try:
+            self._started(handle, streams)
+        except BaseException:
+            # An encoding that there is not, say: nobody gets this process.
+            self.kill()
+            self.wait()
+            raise
 
     def _started(self, handle: process.Process, streams: Sequence[_stdio.Stream]) -> None:
         self._child = Child(handle)
         self.pid = self._child.pid
         self._child_created = True
-        self._streams = streams
         for stream in streams:
-            if stream.started is not None:
+            if stream.started is not None and stream.ended is not None:
                 stream.started()
+                self._child.at_the_end.append(stream.ended)
         stdin, stdout, stderr = handle.take_stdin(), handle.take_stdout(), handle.take_stderr()
         if stdin is not None:
-            self.stdin = self._guest_end(streams[0], WriteEnd(stdin))
+            self.stdin = self._guest_end(self._child, streams[0], WriteEnd(stdin))
         if stdout is not None:
-            self.stdout = self._guest_end(streams[1], ReadEnd(stdout))
+            self.stdout = self._guest_end(self._child, streams[1], ReadEnd(stdout))
         if stderr is not None:
-            self.stderr = self._guest_end(streams[2], ReadEnd(stderr))
+            self.stderr = self._guest_end(self._child, streams[2], ReadEnd(stderr))
 
-    def _guest_end(self, stream: _stdio.Stream, end: ReadEnd | WriteEnd) -> Any:
+    def _guest_end(self, child: Child, stream: _stdio.Stream, end: ReadEnd | WriteEnd) -> Any:
         if stream.is_carried and stream.number is not None:
             carrier = FromProcess(end, stream.number) if isinstance(end, ReadEnd) else ToProcess(end, stream.number)
-            self._carriers.append(carrier)
+            child.at_the_end.append(carrier.finish)
             return None
         # As CPython's own constructor does it for a pipe.
         line_buffering = bool(self.text_mode) and self._bufsize == 1
@@ -189,10 +195,10 @@ class Popen(_Stock):
         bufsize = -1 if self._bufsize == 1 else self._bufsize
         size = io.DEFAULT_BUFFER_SIZE if bufsize < 0 else bufsize
         if isinstance(end, ReadEnd):
-            reader = PipeReader(end, self._carriers)
+            reader = PipeReader(end)
             file: Any = io.BufferedReader(reader, size) if size else reader
             return io.TextIOWrapper(file, self.encoding, self.errors) if self.text_mode else file
-        writer = PipeWriter(end, self._carriers)
+        writer = PipeWriter(end)
         file = io.BufferedWriter(writer, size) if size else writer
         if not self.text_mode:
             return file
@@ -202,8 +208,15 @@ class Popen(_Stock):
 
     def _internal_poll(self, _deadstate: int | None = None) -> int | None:
         if self.returncode is None and self._child is not None:
-            self._carry()
-            self._note(self._child.poll())
+            serve()
+            try:
+                self._note(self._child.poll())
+            except OSError:
+                # CPython says what is to be taken for the code of a process that nobody looks after any more.
+                self._note(_deadstate)
+                if _deadstate is None:
+                    self._child.forget()
+                    raise
         return self.returncode
 
     def _wait(self, timeout: float | None) -> int | None:
@@ -212,34 +225,20 @@ class Popen(_Stock):
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 raise subprocess.TimeoutExpired(self.args, timeout or 0)
-            wait(self._pollables(), left)
+            end = self.source()
+            wait([] if end is None else [end], left)
         return self.returncode
 
     def _note(self, code: int | None) -> None:
         """Take note of the end of the process, if it has ended."""
-        if code is None or self.returncode is not None:
-            return
-        self.returncode = code
-        if self._child is not None:
-            self._child.forget()
-        for carrier in self._carriers:
-            carrier.finish()
-        for stream in self._streams:
-            if stream.ended is not None:
-                stream.ended()
+        if code is not None and self.returncode is None:
+            self.returncode = code
+            if self._child is not None:
+                self._child.forget()
 
-    def sources(self) -> list[Callable[[], io_poll.Pollable | None]]:
-        """What to wait for to see the end of the process, and to carry meanwhile. Each answers ``None`` when it is over."""
-        carried = [carrier.source for carrier in self._carriers]
-        return [self._child.source, *carried] if self._child is not None else []
-
-    def _pollables(self) -> list[io_poll.Pollable]:
-        return [pollable for source in self.sources() if (pollable := source()) is not None]
-
-    def _carry(self) -> None:
-        for carrier in self._carriers:
-            while carrier.step():
-                pass
+    def source(self) -> io_poll.Pollable | None:
+        """What is ready once the process has ended; ``None`` when that was observed."""
+        return None if self._child is None else self._child.source()
 
     # How bytes are exchanged.
 
@@ -271,14 +270,13 @@ class Popen(_Stock):
                 else:
                     file.close()
                     reading.discard(file)
-            self._carry()
+            serve()
             out, error = self._collected()
             self._check_timeout(endtime, orig_timeout, out, error)
             left = self._remaining_time(endtime)
             if not progress and (writing or reading):
                 files = [*reading, writing] if writing else [*reading]
-                carried = [pollable for carrier in self._carriers if (pollable := carrier.source()) is not None]
-                wait([_pipe(file).end.pollable() for file in files] + carried, left)
+                wait([_pipe(file).end.pollable() for file in files], left)
 
         try:
             self.wait(timeout=self._remaining_time(endtime))

@@ -1,13 +1,14 @@
 """What a process is given as a standard stream, for what ``subprocess`` was told."""
 
 import errno
+import io
 import os
 import stat
 import subprocess
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, TypeIs
 
 from wit_world.imports import childproof_process as process
 from wit_world.imports import wasi_filesystem as filesystem
@@ -19,8 +20,8 @@ from ._resource import release
 type Asked = int | IO[Any] | None
 """What a caller of ``subprocess`` may say of a stream."""
 
-_appended_to: Counter[tuple[int, int]] = Counter()
-"""The files that a process appends to, by device and number, with how many do."""
+_appended_to: Counter[Any] = Counter()
+"""The files of the guest that processes append to, with how many do."""
 
 
 @dataclass
@@ -31,8 +32,6 @@ class Stream:
     """Makes what the host is told, a case of the interface's variant for this stream. Called once, for the spawn."""
     number: int | None = None
     """The number of the guest's file that it is, if it is one."""
-    is_piped: bool = False
-    """Whether the guest gets the other end as a file."""
     is_carried: bool = False
     """Whether the guest carries the bytes from or to its file."""
     lent: filesystem.Descriptor | None = None
@@ -81,7 +80,7 @@ def stdin(asked: Asked) -> Stream:
     if asked is None:
         return Stream(process.StdinSource_Inherit, number=0)
     if asked == subprocess.PIPE:
-        return Stream(process.StdinSource_Piped, is_piped=True)
+        return Stream(process.StdinSource_Piped)
     if asked == subprocess.DEVNULL:
         return Stream(process.StdinSource_Null)
     if pipe := pipe_of(asked):
@@ -92,6 +91,7 @@ def stdin(asked: Asked) -> Stream:
     number = _number_of(asked)
     if number == 0:
         return Stream(process.StdinSource_Inherit, number=0)
+    _demand("stdin", asked, "readable")
     descriptor = None if isinstance(asked, int) else _files.reopen(asked, write=False)
     if descriptor is None:
         return Stream(process.StdinSource_Piped, number, is_carried=True)
@@ -105,12 +105,10 @@ def stdout(asked: Asked) -> Stream:
     return _output(asked, "stdout", 1, _STDOUT)
 
 
-def stderr(asked: Asked, out: Stream) -> Stream:
-    """Where a process is to write its errors, if its output goes to ``out``."""
-    if asked == subprocess.STDOUT:
-        return Stream(process.StderrTarget_Stdout)
-    if out.number is not None and _is_file(asked) and _number_of(asked) == out.number:
-        # One file for both: what is written to it stays in order.
+def stderr(asked: Asked, asked_of_stdout: Asked) -> Stream:
+    """Where a process is to write its errors, if that was asked for its output."""
+    if asked == subprocess.STDOUT or _is_one_file(asked, asked_of_stdout):
+        # What is written to it stays in order.
         return Stream(process.StderrTarget_Stdout)
     return _output(asked, "stderr", 2, _STDERR)
 
@@ -119,7 +117,7 @@ def _output(asked: Asked, name: str, own: int, cases: _Cases) -> Stream:
     if asked is None:
         return Stream(cases.inherit, own)
     if asked == subprocess.PIPE:
-        return Stream(cases.piped, is_piped=True)
+        return Stream(cases.piped)
     if asked == subprocess.DEVNULL:
         return Stream(cases.null)
     if pipe := pipe_of(asked):
@@ -133,54 +131,67 @@ def _output(asked: Asked, name: str, own: int, cases: _Cases) -> Stream:
     number = _number_of(asked)
     if number == own:
         return Stream(cases.inherit, own)
-    if isinstance(asked, int) or not (key := _can_be_appended_to(number)):
+    _demand(name, asked, "writable")
+    if isinstance(asked, int) or not _can_be_appended_to(asked):
         return Stream(cases.piped, number, is_carried=True)
     descriptor = _files.reopen(asked, write=True)
     if descriptor is None:
         return Stream(cases.piped, number, is_carried=True)
+    raw = _raw(asked)
 
     def started() -> None:
-        _appended_to[key] += 1
+        _appended_to[raw] += 1
 
     def ended() -> None:
-        _appended_to[key] -= 1
-        if not _appended_to[key]:
-            del _appended_to[key]
-        _seek_to_the_end(number, key)
+        _appended_to[raw] -= 1
+        if not _appended_to[raw]:
+            del _appended_to[raw]
+        if not raw.closed:
+            os.lseek(raw.fileno(), 0, os.SEEK_END)
 
     file = process.FileStream(descriptor, None)
     return Stream(lambda: cases.file(file), number, lent=descriptor, started=started, ended=ended)
 
 
-def _is_file(asked: Asked) -> bool:
-    return asked is not None and asked not in (subprocess.PIPE, subprocess.DEVNULL) and pipe_of(asked) is None
+def _is_one_file(one: Asked, other: Asked) -> bool:
+    """Whether both are the same file of the guest, or the same pipe."""
+    if not _is_file(one) or not _is_file(other):
+        return False
+    pipe = pipe_of(one)
+    return pipe is pipe_of(other) if pipe is not None else _number_of(one) == _number_of(other)
 
 
-def _number_of(asked: int | IO[Any] | None) -> int:
-    if asked is None or isinstance(asked, int):
-        return -1 if asked is None else asked
-    return asked.fileno()
+def _is_file(asked: Asked) -> TypeIs[int | IO[Any]]:
+    return asked is not None and asked not in (subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL)
 
 
-def _can_be_appended_to(number: int) -> tuple[int, int] | None:
-    """The device and number of a file that a process may append to.
+def _number_of(asked: int | IO[Any]) -> int:
+    return asked if isinstance(asked, int) else asked.fileno()
+
+
+def _demand(name: str, asked: int | IO[Any], ability: str) -> None:
+    """Fail where a file was not opened for what a stream needs: it may be opened anew for that."""
+    able = getattr(asked, ability, None)
+    if able is not None and not able():
+        raise OSError(errno.EBADF, f"{name}: the file is not {ability}")
+
+
+def _raw(file: IO[Any]) -> Any:
+    """The file below what buffers it: one, however many wrap it."""
+    below: Any = file
+    if isinstance(below, io.TextIOWrapper):
+        below = below.buffer
+    return below.raw if isinstance(below, (io.BufferedWriter, io.BufferedRandom)) else below
+
+
+def _can_be_appended_to(file: IO[Any]) -> bool:
+    """Whether a process may append to a file of the guest.
 
     A process has its own position in a file, so that of the guest would stay behind. At the end of a file that is no
     matter: all append to it, and the guest goes to its end again when the process is gone.
     """
+    number = file.fileno()
     status = os.fstat(number)
-    key = status.st_dev, status.st_ino
     if not stat.S_ISREG(status.st_mode):
-        return None
-    at_the_end = os.lseek(number, 0, os.SEEK_CUR) == status.st_size
-    return key if at_the_end or _appended_to[key] else None
-
-
-def _seek_to_the_end(number: int, key: tuple[int, int]) -> None:
-    try:
-        status = os.fstat(number)
-        if (status.st_dev, status.st_ino) == key:
-            os.lseek(number, 0, os.SEEK_END)
-    except OSError:
-        # The guest has closed its file.
-        pass
+        return False
+    return _appended_to[_raw(file)] > 0 or os.lseek(number, 0, os.SEEK_CUR) == status.st_size

@@ -50,6 +50,10 @@ class ReadTransport(transports.ReadTransport):
             self._watch = None
 
     def _ready(self) -> None:
+        if self._end.closed:
+            # Somebody else has closed it, or given it to a process.
+            self._close(None)
+            return
         try:
             data = self._end.try_read(READ_LEN)
         except OSError as error:
@@ -147,6 +151,9 @@ class WriteTransport(transports._FlowControlMixin, transports.WriteTransport):
         view = memoryview(data).cast("B")
         if not view or self._closing:
             return
+        if self._end.closed:
+            self._close(None)
+            return
         if not self._buffer:
             try:
                 view = view[self._end.try_write(view) :]
@@ -160,6 +167,9 @@ class WriteTransport(transports._FlowControlMixin, transports.WriteTransport):
         self._maybe_pause_protocol()
 
     def _ready(self) -> None:
+        if self._end.closed:
+            self._close(None)
+            return
         try:
             count = self._end.try_write(memoryview(bytes(self._buffer[:READ_LEN])))
         except OSError as error:
@@ -253,13 +263,13 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
     def _start(
         self, args: Any, shell: bool, stdin: Any, stdout: Any, stderr: Any, bufsize: int, **kwargs: Any
     ) -> None:
-        self._watches: list[Watch] = []
+        self._watch: Watch | None = None
         self._is_connected = False
         proc = subprocess.Popen(
             args, shell=shell, stdin=stdin, stdout=stdout, stderr=stderr, bufsize=bufsize, **kwargs
         )
         self._proc = cast(Popen, proc)
-        self._watches = [self._loop.watch(source, self._check) for source in self._proc.sources()]
+        self._watch = self._loop.watch(self._proc.source, self._check)
 
     async def _connect_pipes(self, waiter: asyncio.Future[None] | None) -> None:
         try:
@@ -268,7 +278,7 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
             self._is_connected = True
 
     def _check(self) -> None:
-        """See whether the process has ended, and carry what there is to carry meanwhile."""
+        """See whether the process has ended."""
         if self._proc is None or self._returncode is not None:
             self._stop()
             return
@@ -277,9 +287,9 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
             return
         try:
             code = self._proc.poll()
-        except ChildProcessError:
+        except OSError as error:
             # As CPython does, for nobody knows what it was.
-            logger.warning("the status of process %s is lost, will report returncode 255", self._pid)
+            logger.warning("the status of process %s is lost, will report returncode 255: %s", self._pid, error)
             code = 255
         if code is None:
             return
@@ -298,13 +308,23 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
                 waiter.set_result(returncode)
 
     def _stop(self) -> None:
-        for watch in self._watches:
-            watch.stop()
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
         if not self._closed:
             _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
             abandon(self.close)
+
+
+def popen_of(process: asyncio.subprocess.Process) -> Popen:
+    """The ``Popen`` behind a process of asyncio, which has what only this package tells: ``ended_by`` and ``usage``."""
+    transport = vars(process)["_transport"]
+    popen = transport.get_extra_info("subprocess")
+    if not isinstance(popen, Popen):
+        raise TypeError(f"{process!r} was not started by this package")
+    return popen
 
 
 def _set(waiter: asyncio.Future[None]) -> None:

@@ -9,10 +9,12 @@ import childproof
 import test_errors
 import test_files
 import test_loop
+import test_numbers
 import test_processes
+import test_programs
 import test_resources
 
-MODULES = [test_errors, test_files, test_loop, test_processes, test_resources]
+MODULES = [test_errors, test_files, test_loop, test_numbers, test_processes, test_programs, test_resources]
 
 
 @childproof.main

@@ -115,6 +115,12 @@ class Invalid(unittest.TestCase):
                 process.send_signal(999)
             process.kill()
 
+    def test_an_encoding_that_there_is_not(self) -> None:
+        for _ in range(2):
+            # The quota of this grant is one.
+            with self.assertRaises(LookupError):
+                subprocess.Popen(["single", "1000"], stdout=subprocess.PIPE, encoding="no-such-encoding")
+
     def test_no_program(self) -> None:
         with self.assertRaises(IndexError):
             subprocess.run([])

@@ -1,6 +1,8 @@
 """Files of the guest as the streams of a process."""
 
+import errno
 import os
+import select
 import subprocess
 import tempfile
 import unittest
@@ -59,6 +61,36 @@ class Given(unittest.TestCase):
             self.assertEqual(subprocess.run(["cat"], stdin=file, stdout=subprocess.PIPE).stdout, b"456789")
 
 
+    def test_the_file_is_another_by_the_end(self) -> None:
+        with open("/data/log", "w") as log:
+            process = subprocess.Popen(["sh", "-c", "read go; echo line"], stdin=subprocess.PIPE, stdout=log)
+        with open("/data/log") as reader:
+            process.communicate(b"go\n")
+            self.assertEqual(reader.read(), "line\n")
+
+    def test_one_at_its_beginning_is_not_appended_to(self) -> None:
+        with open("/data/log", "w") as log, open("/data/log", "r+") as other:
+            first = subprocess.Popen(["sh", "-c", "echo first; read go"], stdin=subprocess.PIPE, stdout=log)
+            while not os.stat("/data/log").st_size:
+                select.select([], [], [], 0.001)
+            subprocess.run(["sh", "-c", "printf X"], stdout=other, check=True)
+            first.communicate(b"go\n")
+        with open("/data/log") as reader:
+            self.assertEqual(reader.read(), "Xirst\n")
+
+    def test_a_process_gets_no_more_of_a_file_than_the_guest_has_opened(self) -> None:
+        with open("/data/kept", "w") as kept:
+            kept.write("kept")
+        with open("/data/kept") as reader, self.assertRaises(OSError) as caught:
+            subprocess.run(["sh", "-c", "echo changed"], stdout=reader)
+        self.assertEqual(caught.exception.errno, errno.EBADF)
+        with open("/data/kept", "a") as writer, self.assertRaises(OSError) as caught:
+            subprocess.run(["cat"], stdin=writer, stdout=subprocess.PIPE)
+        self.assertEqual(caught.exception.errno, errno.EBADF)
+        with open("/data/kept") as reader:
+            self.assertEqual(reader.read(), "kept")
+
+
 class Carried(unittest.TestCase):
     """The bytes of other files are carried by the guest."""
 
@@ -92,6 +124,15 @@ class Carried(unittest.TestCase):
             copy.seek(0)
             self.assertTrue(copy.read() == data)
 
+    def test_a_process_that_never_stops_writing_can_be_timed_out(self) -> None:
+        with tempfile.TemporaryFile(dir="/data") as copy:
+            with subprocess.Popen(["sh", "-c", "while :; do echo line; done"], stdout=copy) as process:
+                with self.assertRaises(subprocess.TimeoutExpired):
+                    process.wait(timeout=0.2)
+                process.kill()
+            copy.seek(0)
+            self.assertEqual(copy.readline(), b"line\n")
+
     def test_in_the_middle_of_a_file(self) -> None:
         with open("/data/middle", "wb") as written:
             written.write(b"0123456789")
@@ -111,6 +152,45 @@ class Carried(unittest.TestCase):
             self.assertEqual(subprocess.run(["sort"], stdin=number, stdout=subprocess.PIPE).stdout, b"err\nout\n")
         finally:
             os.close(number)
+
+    def test_a_number_that_the_guest_closes_at_once(self) -> None:
+        number = os.open("/data/number", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        process = subprocess.Popen(["sh", "-c", "read go; echo late"], stdin=subprocess.PIPE, stdout=number)
+        os.close(number)
+        with open("/data/another", "w+") as other:
+            self.assertNotEqual(other.fileno(), number)
+            process.communicate(b"go\n")
+            other.seek(0)
+            self.assertEqual(other.read(), "")
+        with open("/data/number") as written:
+            self.assertEqual(written.read(), "late\n")
+        with self.assertRaises(OSError):
+            os.fstat(number)
+
+    def test_a_file_that_is_closed_is_not_taken_for_the_next(self) -> None:
+        with open("/data/secret", "w") as secret:
+            secret.write("secret")
+        with tempfile.TemporaryFile(dir="/data") as source:
+            number = source.fileno()
+            process = subprocess.Popen(["cat"], stdin=source, stdout=subprocess.PIPE)
+        with open("/data/secret") as secret, self.assertWarns(RuntimeWarning):
+            self.assertEqual(secret.fileno(), number)
+            self.assertEqual(process.communicate(), (b"", None))
+            self.assertEqual(secret.read(), "secret")
+
+    def test_whatever_the_guest_waits_for(self) -> None:
+        with tempfile.TemporaryFile(dir="/data") as source:
+            source.write(b"b\na\n")
+            source.seek(0)
+            first = subprocess.Popen(["cat"], stdin=source, stdout=subprocess.PIPE)
+            assert first.stdout is not None
+            second = subprocess.Popen(["sort"], stdin=first.stdout, stdout=subprocess.PIPE)
+            first.stdout.close()
+            self.assertEqual(second.communicate()[0], b"a\nb\n")
+            source.seek(0)
+            third = subprocess.Popen(["cat"], stdin=source, stdout=subprocess.DEVNULL)
+            self.assertEqual(os.waitpid(third.pid, 0), (third.pid, 0))
+        self.assertEqual((first.wait(), third.wait()), (0, 0))
 
     def test_a_name_that_is_another_file_by_now(self) -> None:
         with open("/data/old", "w+") as file:

@@ -105,15 +105,60 @@ class Loop(unittest.IsolatedAsyncioTestCase):
             copy.seek(0)
             self.assertTrue(copy.read() == data)
 
-    async def test_the_popen_of_a_process(self) -> None:
+    async def test_it_sleeps_when_there_is_nothing_left_to_carry(self) -> None:
+        turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0.005)
+                turns += 1
+
+        with tempfile.TemporaryFile(dir="/data") as source:
+            process = await asyncio.create_subprocess_exec("sh", "-c", "cat; sleep 0.2", stdin=source)
+            loop = asyncio.get_running_loop()
+            counting = asyncio.ensure_future(count())
+            selects = 0
+            select = loop._selector.select  # type: ignore[attr-defined]
+
+            def counted(timeout: float | None) -> object:
+                nonlocal selects
+                selects += 1
+                return select(timeout)
+
+            loop._selector.select = counted  # type: ignore[attr-defined]
+            await process.wait()
+            counting.cancel()
+        # A few for each turn, and not one after the other all the time.
+        self.assertLess(selects, 10 * turns + 100)
+
+    async def test_a_pipe_that_is_closed_under_the_loop(self) -> None:
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.subprocess_exec(asyncio.SubprocessProtocol, "brief", "1000", stdin=None)
-        popen = transport.get_extra_info("subprocess")
-        self.assertIsInstance(popen, childproof.Popen)
-        while transport.get_returncode() is None:
-            await asyncio.sleep(0.005)
-        self.assertEqual(popen.ended_by, "wall-time")
-        transport.close()
+        failures: list[object] = []
+        loop.set_exception_handler(lambda _, context: failures.append(context))
+        process = await asyncio.create_subprocess_exec("sh", "-c", "echo x; sleep 1000", stdout=PIPE)
+        assert process.stdout is not None
+        await process.stdout.readline()
+        stdout = childproof.popen_of(process).stdout
+        assert stdout is not None
+        stdout.close()
+        self.assertEqual(await process.stdout.read(), b"")
+        process.kill()
+        self.assertEqual(await process.wait(), -signal.SIGKILL)
+        self.assertEqual(failures, [])
+
+    async def test_the_popen_of_a_process(self) -> None:
+        process = await asyncio.create_subprocess_exec("brief", "1000")
+        self.assertEqual(await process.wait(), -signal.SIGKILL)
+        popen = childproof.popen_of(process)
+        self.assertEqual((popen.pid, popen.ended_by), (process.pid, "wall-time"))
+        self.assertIsNotNone(popen.usage)
+
+    async def test_a_limit_of_output_ends_what_is_read(self) -> None:
+        process = await asyncio.create_subprocess_exec("limited", "-c", "while :; do echo line; done", stdout=PIPE)
+        output, _ = await process.communicate()
+        self.assertEqual(len(output), 100_000)
+        self.assertEqual(childproof.popen_of(process).ended_by, "output")
 
     async def test_what_cannot_be_waited_for(self) -> None:
         loop = asyncio.get_running_loop()

@@ -26,6 +26,18 @@ class Ends(unittest.TestCase):
         assert isinstance(process, childproof.Popen)
         self.assertEqual(process.ended_by, "guest")
 
+    def test_a_limit_of_output_ends_what_is_read(self) -> None:
+        with subprocess.Popen(["limited", "-c", "while :; do echo line; done"], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            self.assertEqual(len(process.stdout.read()), 100_000)
+        assert isinstance(process, childproof.Popen)
+        self.assertEqual(process.ended_by, "output")
+        # It had ended before anybody read, and its end was seen.
+        with subprocess.Popen(["limited", "-c", "head -c 100001 /dev/zero"], stdout=subprocess.PIPE, pipesize=1 << 20) as process:
+            process.wait()
+            assert process.stdout is not None
+            self.assertEqual(len(process.stdout.read()), 100_000)
+
     def test_all_codes(self) -> None:
         for code in (0, 1, 126, 127, 128, 137, 255):
             self.assertEqual(subprocess.run(["sh", "-c", f"exit {code}"]).returncode, code)
@@ -112,6 +124,12 @@ class Communicate(unittest.TestCase):
         answer = subprocess.run(["cat"], input=data, stdout=subprocess.PIPE, check=True).stdout
         self.assertTrue(answer == data)
 
+    def test_a_write_without_a_buffer_is_of_all(self) -> None:
+        for text in (False, True):
+            data: object = "x" * 1_000_000 if text else b"x" * 1_000_000
+            counted = subprocess.run(["sh", "-c", "wc -c"], input=data, stdout=subprocess.PIPE, bufsize=0, text=text)  # type: ignore
+            self.assertEqual(int(counted.stdout), 1_000_000)
+
     def test_it_goes_on_after_a_timeout(self) -> None:
         with subprocess.Popen(
             ["sh", "-c", "echo first; read line; echo $line; cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
@@ -163,6 +181,19 @@ class Pipelines(unittest.TestCase):
         last.stdin.write(b"c\n")
         subprocess.run(["sh", "-c", "printf 'b\\na\\n'"], stdout=last.stdin, check=True)
         self.assertEqual(last.communicate()[0], b"a\nb\nc\n")
+
+    def test_both_outputs_go_to_the_input_of_another(self) -> None:
+        last = subprocess.Popen(["sort"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        subprocess.run(["sh", "-c", "echo out; echo err >&2"], stdout=last.stdin, stderr=last.stdin, check=True)
+        assert last.stdin is not None
+        last.stdin.close()
+        self.assertEqual(last.communicate()[0], b"err\nout\n")
+
+    def test_a_stream_that_was_given_away_is_at_its_end(self) -> None:
+        first = subprocess.Popen(["sh", "-c", "echo data"], stdout=subprocess.PIPE)
+        second = subprocess.Popen(["cat"], stdin=first.stdout, stdout=subprocess.PIPE)
+        self.assertEqual(first.communicate(), (b"", None))
+        self.assertEqual(second.communicate(), (b"data\n", None))
 
     def test_both_outputs_stay_in_order(self) -> None:
         script = "for i in 1 2 3; do echo out $i; echo err $i >&2; done"

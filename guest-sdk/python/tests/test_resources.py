@@ -36,6 +36,20 @@ class Forgotten(unittest.TestCase):
             gc.collect()
             self.assertEqual(process.stdout.read(), b"not flushed")
 
+    def test_all_of_it_arrives(self) -> None:
+        with subprocess.Popen(["sh", "-c", "wc -c"], stdin=PIPE, stdout=PIPE, bufsize=1 << 20) as process:
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.write(b"x" * 500_000)
+            process.stdin = None
+            gc.collect()
+            self.assertEqual(int(process.stdout.read()), 500_000)
+
+    def test_it_is_closed_by_whoever_waits(self) -> None:
+        process = subprocess.Popen(["cat"], stdin=PIPE, stdout=subprocess.DEVNULL)
+        process.stdin = None
+        gc.collect()
+        self.assertEqual(process.wait(), 0)
+
     def test_in_a_cycle(self) -> None:
         for _ in range(50):
             process = subprocess.Popen(["cat"], stdin=PIPE, stdout=PIPE, text=True)

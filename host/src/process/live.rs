@@ -307,6 +307,9 @@ impl Live {
             EndedBy::Itself if is_cut() => EndedBy::Limit(Limit::Output),
             other => other,
         };
+        if let (EndedBy::Limit(Limit::Output), Some(meter)) = (ended_by, &self.meter) {
+            meter.has_ended_it();
+        }
         ExitStatus { termination, ended_by }
     }
 

@@ -1,7 +1,7 @@
 //! The bound on how many bytes a process may write to its piped output.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{OnceLock, Weak};
 
 use rustix::io::ioctl_fionread;
@@ -17,6 +17,9 @@ pub(crate) struct Meter {
     used: AtomicU64,
     pipes: Vec<Weak<pipe::Receiver>>,
     process: OnceLock<Weak<Live>>,
+    /// Whether the status of the process says that this limit ended it. The guest may have dropped the process, but not its
+    /// pipes, by the time that they are read.
+    is_the_end: AtomicBool,
 }
 
 impl Meter {
@@ -26,7 +29,13 @@ impl Meter {
             used: AtomicU64::new(0),
             pipes,
             process: OnceLock::new(),
+            is_the_end: AtomicBool::new(false),
         }
+    }
+
+    /// Takes note that the status of the process, which is final, names this limit.
+    pub(crate) fn has_ended_it(&self) {
+        self.is_the_end.store(true, Ordering::Release);
     }
 
     /// Says which process to end. Its pipes exist before it does.
@@ -52,8 +61,9 @@ impl Meter {
     /// What a read answers once the limit is exceeded: the end, where the status of the process says why; else an error,
     /// for the process had ended before, and what it left behind wrote on.
     fn end(&self) -> io::Result<usize> {
-        let process = self.process.get().and_then(Weak::upgrade);
-        match process.is_some_and(|process| process.is_ended_by(Limit::Output)) {
+        let process = || self.process.get().and_then(Weak::upgrade);
+        let will_be = || process().is_some_and(|process| process.is_ended_by(Limit::Output));
+        match self.is_the_end.load(Ordering::Acquire) || will_be() {
             true => Ok(0),
             false => Err(io::Error::new(
                 io::ErrorKind::FileTooLarge,

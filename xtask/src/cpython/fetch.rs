@@ -237,3 +237,22 @@ fn remove(directory: &Path) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_version_says_what_to_do() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir_all(directory.path().join("test/test_asyncio")).unwrap();
+        for file in FILES {
+            fs::write(directory.path().join("test").join(file), "").unwrap();
+        }
+        let error = Tests::at(directory.path()).unwrap_err().to_string();
+        let sum_of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        for wanted in [sum_of_nothing, "VERSIONS", "expectations.toml"] {
+            assert!(error.contains(wanted), "{error}");
+        }
+    }
+}

@@ -328,3 +328,52 @@ fn endings(run: &Run, tests: &[String]) -> Vec<(String, Outcome)> {
     }
     endings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    fn run(code: i32, events: &str) -> Run {
+        Run {
+            events: events.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+            status: ExitStatus::from_raw(code << 8),
+            output: "what it said".to_owned(),
+        }
+    }
+
+    const ONE_AND_A_HALF: &str = r#"{"event": "began", "test": "a"}
+{"event": "ended", "test": "a", "outcome": "passes", "detail": ""}
+{"event": "began", "test": "b"}"#;
+
+    fn tests() -> Vec<String> {
+        ["a", "b", "c"].map(str::to_owned).to_vec()
+    }
+
+    #[test]
+    fn a_test_that_hangs_fails_and_the_others_are_left() {
+        let endings = endings(&run(TIMED_OUT, ONE_AND_A_HALF), &tests());
+        let [(a, Outcome::Passes), (b, Outcome::Fails(why))] = endings.as_slice() else {
+            panic!("{endings:?}");
+        };
+        assert_eq!((a.as_str(), b.as_str()), ("a", "b"));
+        assert!(why.contains("3m in this test") && why.contains("what it said"), "{why}");
+    }
+
+    #[test]
+    fn tests_that_never_began_fail() {
+        let one = ONE_AND_A_HALF.lines().take(2).collect::<Vec<_>>().join("\n");
+        let trouble = format!("{one}\n{{\"event\": \"trouble\", \"detail\": \"no module\"}}");
+        for code in [0, 1, 134] {
+            let endings = endings(&run(code, &trouble), &tests());
+            let names: Vec<&str> = endings.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(names, ["a", "b", "c"]);
+            for (_, outcome) in endings.iter().skip(1) {
+                assert!(
+                    matches!(outcome, Outcome::Fails(why) if why.contains("no module")),
+                    "{outcome:?}"
+                );
+            }
+        }
+    }
+}

@@ -65,11 +65,31 @@ fn a_list_that_is_none_is_refused_with_the_reason() {
         ("[[task", "the list of tasks: "),
         ("[[task]]\nname = 'a'\nrun = ['sort']\ncolour = 'red'\n", "'colour'"),
         ("[[task]]\nname = 'a'\n", "'run'"),
+        ("[[task]]\nname = 'a'\nrun = []\n", "'run'"),
+        ("[[task]]\nname = 'a'\nrun = 'sort -r'\n", "'run'"),
+        ("[[task]]\nname = 'a'\nrun = ['sort']\nseconds = 'many'\n", "'seconds'"),
+        ("task = 7\n", "task"),
     ] {
         let (code, said, trouble) = transcript(list);
         assert_eq!((code, &*said), (Some(1), ""), "{list}");
         assert!(trouble.contains(reason), "{list}: {trouble}");
     }
+}
+
+#[test]
+fn what_no_tool_can_be_given_is_a_line_of_the_transcript() {
+    let (code, said, trouble) = transcript(&task(r#"["sort", "-r\u0000"]"#, "input = 'x'"));
+    assert_eq!((code, &*trouble), (Some(1), ""));
+    assert!(said.contains("  -> not started: embedded null byte\n"), "{said}");
+    assert!(!said.contains('\0'), "{said}");
+}
+
+#[test]
+fn a_tool_that_the_policy_ends_is_told_so() {
+    let input = format!("input = \"{}\"", "x".repeat(9 << 20));
+    let (code, said, trouble) = transcript(&task(r#"["sort", "-r"]"#, &input));
+    assert_eq!((code, &*trouble), (Some(1), ""), "{said}");
+    assert!(said.contains(", by the policy's limit of output after "), "{said}");
 }
 
 #[test]

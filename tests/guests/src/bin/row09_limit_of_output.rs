@@ -57,6 +57,15 @@ fn written_before_anybody_reads() {
     child.stdout.take().unwrap().read_to_end(&mut output).unwrap();
     assert_eq!(output.len() as u64, LITTLE);
 
+    // Nor is it forgotten with the process.
+    let mut child = limited().spawn().unwrap();
+    told(child.wait().unwrap());
+    let mut stdout = child.stdout.take().unwrap();
+    drop(child);
+    let mut output = Vec::new();
+    stdout.read_to_end(&mut output).unwrap();
+    assert_eq!(output.len() as u64, LITTLE);
+
     let mut child = limited().spawn().unwrap();
     child.wait().unwrap();
     let output = child.communicate(b"").unwrap();
