@@ -195,9 +195,11 @@ void a_pipeline(void) {
 
 /* A process that could not be started is taken like one that has no pipe, and what is made of it cannot be either. */
 void a_process_that_was_not_started(void) {
-    cp_process *none = cp_spawn(cp_command_new("no-such-grant"));
+    cp_command *command = cp_command_new("no-such-grant");
+    cp_process *none = cp_spawn(command);
     CHECK(none == NULL);
-    cp_command *command = cp_command_new("sort");
+    cp_command_free(command);
+    command = cp_command_new("sort");
     CHECK(cp_command_from(command, CP_STDIN, none, CP_STDOUT) == -1);
     CHECK_ERROR(CP_ERROR_INVALID_ARGUMENT, EINVAL, "stdin");
     CHECK(cp_spawn(command) == NULL);
@@ -208,12 +210,12 @@ void a_process_that_was_not_started(void) {
     CHECK_ERROR(CP_ERROR_INVALID_ARGUMENT, EINVAL, "stdout");
     cp_command_free(command);
 
-#define CHECK_NONE(call)                                                 \
-    do {                                                                 \
-        errno = 0;                                                       \
-        CHECK((call) == -1);                                             \
-        CHECK_ERROR(CP_ERROR_INVALID_ARGUMENT, EINVAL, "process");       \
-        CHECK(cp_spawn(NULL) == NULL && errno == ENOMEM); /* another error */ \
+/* With another error before each, so that none is told by the one before. */
+#define CHECK_NONE(call)                                           \
+    do {                                                           \
+        CHECK(cp_spawn(NULL) == NULL && errno == ENOMEM);          \
+        CHECK((call) == -1);                                       \
+        CHECK_ERROR(CP_ERROR_INVALID_ARGUMENT, EINVAL, "process"); \
     } while (0)
     char byte = 0;
     cp_status status;

@@ -4,17 +4,17 @@ use std::fs;
 
 use super::*;
 
-fn sort_filter(data: Option<&Path>, arguments: &[&str], stdin: &[u8]) -> (Option<i32>, String, String) {
+fn sort_filter(data: Option<&Path>, arguments: &[&str], stdin: &[u8]) -> (Option<i32>, Vec<u8>, String) {
     let guest = c::build("sort-filter.wasm").unwrap();
     let policy = xtask::root().join("examples/sort-filter/policy.toml");
     let output = run(&policy, data, &guest, arguments, stdin);
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
+    (output.status.code(), output.stdout, text(&output.stderr))
 }
 
 #[test]
 fn it_sorts_what_it_reads() {
     let (code, stdout, stderr) = sort_filter(None, &[], b"pear\n# a comment\n\n  \nfig\nApple\nfig\n  # another");
-    assert_eq!((code, &*stdout, &*stderr), (Some(0), "Apple\nfig\nfig\npear\n", ""));
+    assert_eq!((code, &*stdout, &*stderr), (Some(0), &b"Apple\nfig\nfig\npear\n"[..], ""));
 }
 
 #[test]
@@ -22,10 +22,10 @@ fn it_hands_on_options_and_reads_files() {
     let data = tempfile::tempdir().unwrap();
     fs::write(data.path().join("numbers"), "10\n9\n#8\n10\n").unwrap();
     let (code, stdout, stderr) = sort_filter(Some(data.path()), &["-n", "-u", "/data/numbers"], b"");
-    assert_eq!((code, &*stdout, &*stderr), (Some(0), "9\n10\n", ""));
+    assert_eq!((code, &*stdout, &*stderr), (Some(0), &b"9\n10\n"[..], ""));
 
     let (code, stdout, stderr) = sort_filter(Some(data.path()), &["/data/letters"], b"");
-    assert_eq!((code, &*stdout), (Some(1), ""));
+    assert_eq!((code, &*stdout), (Some(1), &b""[..]));
     assert!(stderr.starts_with("/data/letters: "), "{stderr}");
 }
 
@@ -45,7 +45,7 @@ fn long_lines_and_many_of_them_pass() {
     let (code, stdout, stderr) = sort_filter(None, &[], input.as_bytes());
     assert_eq!((code, &*stderr), (Some(0), ""));
     assert!(
-        stdout == expected,
+        stdout == expected.as_bytes(),
         "{} bytes instead of {}",
         stdout.len(),
         expected.len()
@@ -53,9 +53,24 @@ fn long_lines_and_many_of_them_pass() {
 }
 
 #[test]
+fn lines_pass_whatever_bytes_they_are_of() {
+    let (code, stdout, stderr) = sort_filter(None, &[], b"b\0a\nc\n\0\n \0# no comment\n\xff\0");
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    assert_eq!(stdout, b"\0\n \0# no comment\nb\0a\nc\n\xff\0\n");
+}
+
+#[test]
+fn what_is_wanted_of_a_line_may_stand_far_behind() {
+    let blanks = " ".repeat(4095);
+    let (code, stdout, stderr) = sort_filter(None, &[], format!("{blanks}b\n{blanks}\n{blanks}#c\n").as_bytes());
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    assert_eq!(stdout, format!("{blanks}b\n").as_bytes());
+}
+
+#[test]
 fn it_may_not_have_sort_write_a_file() {
     let (code, stdout, stderr) = sort_filter(None, &["--output=out"], b"line\n");
-    assert_eq!((code, &*stdout), (Some(1), ""));
+    assert_eq!((code, &*stdout), (Some(1), &b""[..]));
     assert!(stderr.contains("\nsort-filter: args[0] was refused: "), "{stderr}");
 }
 
