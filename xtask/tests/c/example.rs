@@ -137,4 +137,63 @@ fn the_smallest_guest_says_what_the_readme_shows() {
         second.starts_with("its name is none of my business: args[1] was refused: "),
         "{second}"
     );
+
+    // All that is printed, by the host too, in whatever order the two streams come.
+    let readme = fs::read_to_string(c::directory().join("README.md")).unwrap();
+    let blocks = xtask::readme::blocks(&readme).unwrap();
+    let shown = blocks
+        .iter()
+        .find(|block| block.text.starts_with("this machine runs"))
+        .unwrap();
+    let stderr = text(&output.stderr);
+    let mut printed: Vec<&str> = stdout.lines().chain(stderr.lines()).collect();
+    for line in shown.text.lines() {
+        let start = match line.split_once("Linux") {
+            Some((start, _)) => start,
+            None => line.trim_end_matches("..."),
+        };
+        let found = printed.iter().position(|line| line.starts_with(start));
+        printed.remove(found.unwrap_or_else(|| panic!("nothing prints {line}: {printed:#?}")));
+    }
+    assert!(printed.is_empty(), "the README does not show {printed:#?}");
+}
+
+#[test]
+fn all_examples_are_built_at_once() {
+    let directory = c::build_examples().unwrap();
+    for entry in fs::read_dir(xtask::root().join("examples")).unwrap() {
+        let example = entry.unwrap().path();
+        let name = example.file_name().unwrap().to_str().unwrap();
+        let makefile = example.join("Makefile");
+        if fs::read_to_string(makefile).is_ok_and(|text| text.contains("childproof.mk")) {
+            assert!(directory.join(name).with_extension("wasm").is_file(), "{name}");
+        }
+    }
+}
+
+/// What a compiler says of the library is for who works on it: another one, or other flags, say more.
+#[test]
+fn a_warning_about_the_library_fails_its_own_build_alone() {
+    let build = tempfile::tempdir().unwrap();
+    let bindings = build.path().join("bindings");
+    c::bindings(&bindings).unwrap();
+    let object = build.path().join("childproof_text.o");
+    let make = |makefile: &Path| {
+        Command::new("make")
+            .arg("-s")
+            .arg("-f")
+            .arg(makefile)
+            .args(["CFLAGS=-O0 -Weverything"])
+            .arg(format!("BUILD={}", build.path().display()))
+            .arg(format!("BINDINGS={}", bindings.display()))
+            .arg(&object)
+            .current_dir(c::directory())
+            .env_remove("MAKEFLAGS")
+            .output()
+            .unwrap()
+    };
+    let output = make(&c::directory().join("Makefile"));
+    assert!(!output.status.success() && text(&output.stderr).contains("[-Werror,"), "{output:?}");
+    let output = make(&c::directory().join("childproof.mk"));
+    assert!(output.status.success() && object.is_file(), "{output:?}");
 }
