@@ -14,7 +14,10 @@ fn sort_filter(data: Option<&Path>, arguments: &[&str], stdin: &[u8]) -> (Option
 #[test]
 fn it_sorts_what_it_reads() {
     let (code, stdout, stderr) = sort_filter(None, &[], b"pear\n# a comment\n\n  \nfig\nApple\nfig\n  # another");
-    assert_eq!((code, &*stdout, &*stderr), (Some(0), &b"Apple\nfig\nfig\npear\n"[..], ""));
+    assert_eq!(
+        (code, &*stdout, &*stderr),
+        (Some(0), &b"Apple\nfig\nfig\npear\n"[..], "")
+    );
 }
 
 #[test]
@@ -72,50 +75,6 @@ fn it_may_not_have_sort_write_a_file() {
     let (code, stdout, stderr) = sort_filter(None, &["--output=out"], b"line\n");
     assert_eq!((code, &*stdout), (Some(1), &b""[..]));
     assert!(stderr.contains("\nsort-filter: args[0] was refused: "), "{stderr}");
-}
-
-/// Its own Makefile is what a user's would be.
-#[test]
-fn its_makefile_builds_it() {
-    let build = tempfile::tempdir().unwrap();
-    let bindings = build.path().join("generated before");
-    c::bindings(&bindings).unwrap();
-    let directory = build.path().join("guest");
-    fs::create_dir(&directory).unwrap();
-    let sources = xtask::root().join("examples/sort-filter");
-    fs::copy(sources.join("sort-filter.c"), directory.join("sort-filter.c")).unwrap();
-    let makefile = fs::read_to_string(sources.join("Makefile")).unwrap();
-    let sdk = c::directory();
-    assert!(makefile.contains("include ../../guest-sdk/c/"), "{makefile}");
-    fs::write(
-        directory.join("Makefile"),
-        makefile.replace("../../guest-sdk/c", sdk.to_str().unwrap()),
-    )
-    .unwrap();
-    // Directories with spaces are nothing for make.
-    let plain = build.path().join("bindings");
-    fs::rename(bindings, &plain).unwrap();
-    let output = Command::new("make")
-        .arg("-s")
-        .arg(format!("BINDINGS={}", plain.display()))
-        .current_dir(&directory)
-        .env_remove("MAKEFLAGS")
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}{}",
-        text(&output.stdout),
-        text(&output.stderr)
-    );
-    let output = run(
-        &sources.join("policy.toml"),
-        None,
-        &directory.join("sort-filter.wasm"),
-        &[],
-        b"b\na\n",
-    );
-    assert_eq!(text(&output.stdout), "a\nb\n", "{}", text(&output.stderr));
 }
 
 #[test]
@@ -193,7 +152,10 @@ fn a_warning_about_the_library_fails_its_own_build_alone() {
             .unwrap()
     };
     let output = make(&c::directory().join("Makefile"));
-    assert!(!output.status.success() && text(&output.stderr).contains("[-Werror,"), "{output:?}");
+    assert!(
+        !output.status.success() && text(&output.stderr).contains("[-Werror,"),
+        "{output:?}"
+    );
     let output = make(&c::directory().join("childproof.mk"));
     assert!(output.status.success() && object.is_file(), "{output:?}");
 }

@@ -6,6 +6,7 @@ mod example;
 mod guest;
 mod handles;
 mod host;
+mod toolchains;
 mod translate;
 
 use std::io::Write;

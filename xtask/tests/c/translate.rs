@@ -58,7 +58,13 @@ fn error(method: &str, grant: &str) -> Option<Val> {
     let (case, quota) = grant.split_once(':').unwrap_or((grant, ""));
     let (case, without) = case.split_once("-without-").unwrap_or((case, ""));
     let problem = || {
-        let part = |name: &str| Val::String(if name == without { String::new() } else { format!("{name} of {case}") });
+        let part = |name: &str| {
+            Val::String(if name == without {
+                String::new()
+            } else {
+                format!("{name} of {case}")
+            })
+        };
         record([("field", part("field")), ("message", part("message"))])
     };
     let payload = match case {
