@@ -384,8 +384,9 @@ typedef struct cp_limits {
 #define CP_LIMITS {CP_UNSET, CP_UNSET, CP_UNSET}
 
 /*
- * How many bytes of input one call takes. More than this wasmtime does not let a guest hand over at once, and ends the
- * guest that tries. What is larger is for cp_write, and for cp_poll where the process writes while it reads.
+ * How many bytes of input one call takes. More than this wasmtime, unless its embedder sets another bound, does not let
+ * a guest hand over at once, and ends the guest that tries. What is larger is for cp_write, and for cp_poll where the
+ * process writes while it reads.
  */
 #define CP_INPUT_MAX ((size_t)128 << 20)
 
