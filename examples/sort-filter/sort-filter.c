@@ -3,43 +3,44 @@
  *
  *     sort-filter [OPTION OF SORT]... [FILE]
  *
- * The lines pass through this program on their way to sort, and sort prints them itself: no line waits here, however
- * many there are.
+ * The lines pass through this program on their way to sort, one at a time, and sort prints them itself: no more than
+ * the longest of them is ever here, however many there are.
  */
+
+/* For getline. */
+#define _POSIX_C_SOURCE 200809L
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/types.h>
 
 #include "childproof.h"
 
-/* A line, or the part of one that fits in here. */
-#define LINE_SIZE 4096
-
-/* Whether a line begins here that is to be sorted. */
-static bool is_wanted(const char *line) {
-    line += strspn(line, " \t");
-    return *line != '\n' && *line != '\0' && *line != '#';
+/* Whether a line is to be sorted: it may hold any bytes, a NUL as well as others. */
+static bool is_wanted(const char *line, size_t length) {
+    size_t first = 0;
+    while (first < length && (line[first] == ' ' || line[first] == '\t')) {
+        first++;
+    }
+    return first < length && line[first] != '\n' && line[first] != '#';
 }
 
 /* Writes the lines that are wanted to the process. 0, or -1 with the reason on stderr. */
 static int feed(FILE *lines, cp_process *sort) {
-    char line[LINE_SIZE];
-    bool is_start = true;
-    bool is_kept = false;
-    while (fgets(line, sizeof(line), lines) != NULL) {
-        size_t length = strlen(line);
-        if (is_start) {
-            is_kept = is_wanted(line);
-        }
-        is_start = length > 0 && line[length - 1] == '\n';
-        if (is_kept && cp_write(sort, line, length) < 0) {
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length;
+    while ((length = getline(&line, &room, lines)) >= 0) {
+        if (is_wanted(line, (size_t)length) && cp_write(sort, line, (size_t)length) < 0) {
             cp_perror("sort-filter: sort");
+            free(line);
             return -1;
         }
     }
-    if (ferror(lines)) {
+    free(line);
+    /* Also where there is no memory for a line. */
+    if (!feof(lines)) {
         perror("sort-filter");
         return -1;
     }

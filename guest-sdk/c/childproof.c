@@ -329,6 +329,9 @@ int cp_command_from(cp_command *command, cp_stream stream, cp_process *from, cp_
     if ((stream == CP_STDIN) == (of == CP_STDIN)) {
         return invalid(command, cpi_stream_name(stream), "what one process writes is what another one reads");
     }
+    if (from == NULL) {
+        return invalid(command, cpi_stream_name(stream), "the process that it is a stream of was not started");
+    }
     cpi_pipe *pipe = cpi_pipe_of(from, of);
     if (pipe == NULL || (of == CP_STDIN && cp_flush(from) != 0)) {
         return remember(command);
@@ -386,10 +389,16 @@ void cp_free(cp_process *process) {
 }
 
 uint64_t cp_id(cp_process *process) {
+    if (cpi_check_process(process) != 0) {
+        return 0;
+    }
     return childproof_process_types_method_process_id(borrow_process(process));
 }
 
 int cp_wait(cp_process *process, cp_status *status) {
+    if (cpi_check_process(process) != 0) {
+        return -1;
+    }
     wit_status ended;
     wit_error error;
     if (!childproof_process_types_method_process_wait(borrow_process(process), &ended, &error)) {
@@ -402,6 +411,9 @@ int cp_wait(cp_process *process, cp_status *status) {
 }
 
 int cp_try_wait(cp_process *process, cp_status *status) {
+    if (cpi_check_process(process) != 0) {
+        return -1;
+    }
     childproof_process_types_option_exit_status_t ended;
     wit_error error;
     if (!childproof_process_types_method_process_try_wait(borrow_process(process), &ended, &error)) {
@@ -417,6 +429,9 @@ int cp_try_wait(cp_process *process, cp_status *status) {
 }
 
 int cp_wait_timeout(cp_process *process, cp_duration timeout, cp_status *status) {
+    if (cpi_check_process(process) != 0) {
+        return -1;
+    }
     cp_poll_item item = {.process = process, .event = CP_ON_END};
     if (cp_poll(&item, 1, timeout) < 0) {
         return -1;
@@ -425,6 +440,9 @@ int cp_wait_timeout(cp_process *process, cp_duration timeout, cp_status *status)
 }
 
 int cp_signal(cp_process *process, int signal) {
+    if (cpi_check_process(process) != 0) {
+        return -1;
+    }
     wit_signal sent;
     if (!cpi_signal(signal, &sent)) {
         return cpi_fail(CP_ERROR_INVALID_ARGUMENT, EINVAL, "signal", "it is none of CP_SIG...");
@@ -437,6 +455,9 @@ int cp_signal(cp_process *process, int signal) {
 }
 
 int cp_terminate(cp_process *process) {
+    if (cpi_check_process(process) != 0) {
+        return -1;
+    }
     wit_error error;
     if (!childproof_process_types_method_process_terminate(borrow_process(process), &error)) {
         return cpi_fail_with(&error);
@@ -445,6 +466,9 @@ int cp_terminate(cp_process *process) {
 }
 
 int cp_kill(cp_process *process) {
+    if (cpi_check_process(process) != 0) {
+        return -1;
+    }
     wit_error error;
     if (!childproof_process_types_method_process_kill(borrow_process(process), &error)) {
         return cpi_fail_with(&error);
@@ -453,6 +477,9 @@ int cp_kill(cp_process *process) {
 }
 
 int cp_stop(cp_process *process, cp_duration grace, cp_stopped_by *by, cp_status *status) {
+    if (cpi_check_process(process) != 0) {
+        return -1;
+    }
     childproof_process_types_stopped_t stopped;
     wit_error error;
     if (!childproof_process_types_method_process_stop(borrow_process(process), grace, &stopped, &error)) {
@@ -470,6 +497,9 @@ int cp_stop(cp_process *process, cp_duration grace, cp_stopped_by *by, cp_status
 }
 
 int cp_usage(cp_process *process, cp_resources *usage) {
+    if (cpi_check_process(process) != 0) {
+        return -1;
+    }
     childproof_process_types_usage_t used;
     if (!childproof_process_types_method_process_usage(borrow_process(process), &used)) {
         return 0;

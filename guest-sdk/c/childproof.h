@@ -26,6 +26,10 @@
  * Memory. A pointer that is given to a function is not kept: strings and bytes are copied before it returns. What a
  * function gives is said with it. Where memory runs out a function fails with ENOMEM, with one exception: what the
  * host answers is put into memory by code that was generated, and that ends the guest. Limits on output bound it.
+ * What a guest hands to the host in one call is bounded by the host: see CP_INPUT_MAX.
+ *
+ * A process of NULL, one that was not started, is CP_ERROR_INVALID_ARGUMENT with EINVAL, save where it is said to be
+ * something else.
  *
  * Strings are UTF-8 without a NUL. What else stands in one is an invalid argument.
  *
@@ -183,7 +187,8 @@ int cp_command_file(cp_command *command, cp_stream stream, const char *path, int
  * Makes the pipe of another process a standard stream: for CP_STDIN what `from` writes (`of` is CP_STDOUT or
  * CP_STDERR), for an output what `from` reads (CP_STDIN). The host passes the pipe on, no byte is copied. The pipe is
  * gone from `from` then, whether the command is ever started or not, and it serves the first spawn that succeeds.
- * What was written to it is flushed before. CP_ERROR_LOCAL with EBADF if the stream of `from` is not piped, or gone.
+ * What was written to it is flushed before. CP_ERROR_LOCAL with EBADF if the stream of `from` is not piped, or gone. A
+ * `from` of NULL, one that was not started, is a mistake that is remembered like others.
  */
 int cp_command_from(cp_command *command, cp_stream stream, cp_process *from, cp_stream of);
 
@@ -336,10 +341,10 @@ typedef struct cp_resources {
     uint64_t peak_memory; /* bytes; 0 where the system cannot tell */
 } cp_resources;
 
-/* What the process used: 1, or 0 before its end was observed and where the system did not say. */
+/* What the process used: 1, or 0 before its end was observed and where the system did not say, or -1. */
 int cp_usage(cp_process *process, cp_resources *usage);
 
-/* A number for logs, unique among the processes of this guest, and nothing else. */
+/* A number for logs, unique among the processes of this guest, and nothing else. 0 for a process of NULL. */
 uint64_t cp_id(cp_process *process);
 
 /*
@@ -379,6 +384,13 @@ typedef struct cp_limits {
 #define CP_LIMITS {CP_UNSET, CP_UNSET, CP_UNSET}
 
 /*
+ * How many bytes of input one call takes. More than this wasmtime, unless its embedder sets another bound, does not let
+ * a guest hand over at once, and ends the guest that tries. What is larger is for cp_write, and for cp_poll where the
+ * process writes while it reads.
+ */
+#define CP_INPUT_MAX ((size_t)128 << 20)
+
+/*
  * Writes `input` to the process's stdin and closes it, reads its stdout and stderr to their ends, all at the same
  * time, and waits. An input of NULL closes stdin, too. `limits` may be NULL: none but those of the policy. That the
  * process does not read its input is no error, and neither is that it fails: see `output->status`.
@@ -388,13 +400,14 @@ typedef struct cp_limits {
  * goes on where this one was.
  *
  * EINVAL for an input where stdin is not piped, or cp_write or cp_poll was called for it: with an input of NULL, what
- * was written is kept. EINVAL, too, where cp_read or cp_poll was called for a stream whose end was not read.
+ * was written is kept. EINVAL, too, where cp_read or cp_poll was called for a stream whose end was not read, and for an
+ * input of more than CP_INPUT_MAX bytes, of which nothing is written.
  */
 int cp_communicate(cp_process *process, const void *input, size_t size, const cp_limits *limits, cp_output *output);
 
 /*
  * Starts a command with pipes for the streams that were not set, communicates, and frees the process, which kills it
- * if it has not ended: all of popen to pclose. The command is the caller's still. Else as cp_spawn and
+ * if it has not ended: all of popen to pclose. The command is the caller's still, and as it was. Else as cp_spawn and
  * cp_communicate.
  */
 int cp_run(cp_command *command, const void *input, size_t size, const cp_limits *limits, cp_output *output);

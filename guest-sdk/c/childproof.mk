@@ -46,7 +46,7 @@ CHILDPROOF := $(childproof_names:%=$(BUILD)/%.o) $(BUILD)/childproof_bindings.o 
 childproof_generated := $(addprefix $(childproof_bindings_dir)/childproof_bindings,.h .c _component_type.o)
 
 # How it was compiled last: what another compiler made is compiled anew.
-childproof_compiler := $(WASI_CC) $(CFLAGS)
+childproof_compiler := $(WASI_CC) $(CFLAGS) $(childproof_warnings)
 $(BUILD)/compiler: childproof-always
 	@mkdir -p $(BUILD)
 	@echo '$(childproof_compiler)' | cmp -s - $@ || echo '$(childproof_compiler)' >$@
@@ -56,7 +56,7 @@ childproof-always:
 
 $(childproof_names:%=$(BUILD)/%.o): $(BUILD)/%.o: $(CHILDPROOF_DIR)/%.c $(CHILDPROOF_DIR)/childproof.h \
     $(CHILDPROOF_DIR)/childproof_internal.h $(childproof_bindings_dir)/childproof_bindings.h $(BUILD)/compiler
-	$(WASI_CC) -std=c11 $(CFLAGS) -Wall -Wextra -Werror -I$(childproof_bindings_dir) -c -o $@ $<
+	$(WASI_CC) -std=c11 $(CFLAGS) $(childproof_warnings) -I$(childproof_bindings_dir) -c -o $@ $<
 
 $(BUILD)/childproof_bindings.o: $(childproof_bindings_dir)/childproof_bindings.c \
     $(childproof_bindings_dir)/childproof_bindings.h $(BUILD)/compiler

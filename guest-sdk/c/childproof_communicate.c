@@ -59,9 +59,18 @@ static int hand_back(cp_process *process, bool has_input) {
     return 0;
 }
 
+/* Refuses an input that the host would end the guest for. */
+static int check_input(const void *input, size_t size) {
+    if (input != NULL && size > CP_INPUT_MAX) {
+        return cpi_fail(CP_ERROR_INVALID_ARGUMENT, EINVAL, "input",
+                        "it is larger than CP_INPUT_MAX: write it with cp_write");
+    }
+    return 0;
+}
+
 int cp_communicate(cp_process *process, const void *input, size_t size, const cp_limits *limits, cp_output *output) {
     *output = (cp_output){.complete = false};
-    if (hand_back(process, input != NULL) != 0) {
+    if (cpi_check_process(process) != 0 || check_input(input, size) != 0 || hand_back(process, input != NULL) != 0) {
         return -1;
     }
     cp_limits given = CP_LIMITS;
@@ -94,17 +103,26 @@ int cp_communicate(cp_process *process, const void *input, size_t size, const cp
     return cpi_fail_with(&error);
 }
 
-int cp_run(cp_command *command, const void *input, size_t size, const cp_limits *limits, cp_output *output) {
-    *output = (cp_output){.complete = false};
-    for (cp_stream stream = CP_STDIN; command != NULL && stream <= CP_STDERR; stream++) {
-        bool is_set = command->is_set[stream];
-        /* Without an input there is nothing to write. */
-        if (!is_set && (stream != CP_STDIN || input != NULL)) {
-            cp_command_stdio(command, stream, CP_PIPE);
+/* Sets the streams from `first` on that the caller did not set, which they are not afterwards either. */
+static void choose_unset(cp_command *command, cp_stream first, cp_stdio what) {
+    for (cp_stream stream = first; command != NULL && stream <= CP_STDERR; stream++) {
+        if (!command->is_set[stream]) {
+            cp_command_stdio(command, stream, what);
             command->is_set[stream] = false;
         }
     }
+}
+
+int cp_run(cp_command *command, const void *input, size_t size, const cp_limits *limits, cp_output *output) {
+    *output = (cp_output){.complete = false};
+    if (check_input(input, size) != 0) {
+        return -1;
+    }
+    /* Without an input there is nothing to write. */
+    cp_stream first = input != NULL ? CP_STDIN : CP_STDOUT;
+    choose_unset(command, first, CP_PIPE);
     cp_process *process = cp_spawn(command);
+    choose_unset(command, first, CP_NULL);
     if (process == NULL) {
         return -1;
     }

@@ -13,8 +13,8 @@
 /* -------------------------------------------------------------------------------------------------------- tables */
 
 /*
- * A case of the interface's error: its tag there, its code and name, what errno is then, and a sentence if it has no
- * payload.
+ * A case of the interface's error: its tag there, its code and name, what errno is then, and what is said of it: a
+ * sentence, or what is behind the field where it has one, or NULL where the message is all there is.
  */
 typedef struct error_row {
     uint8_t tag;
@@ -22,15 +22,19 @@ typedef struct error_row {
     int number;
     const char *name;
     const char *text;
+    bool has_field;
 } error_row;
 
-#define ERROR(CASE, NUMBER, NAME, TEXT) {CHILDPROOF_PROCESS_TYPES_ERROR_##CASE, CP_ERROR_##CASE, NUMBER, NAME, TEXT}
+#define ERROR(CASE, NUMBER, NAME, TEXT) \
+    {CHILDPROOF_PROCESS_TYPES_ERROR_##CASE, CP_ERROR_##CASE, NUMBER, NAME, TEXT, false}
+#define PROBLEM(CASE, NUMBER, NAME, TEXT) \
+    {CHILDPROOF_PROCESS_TYPES_ERROR_##CASE, CP_ERROR_##CASE, NUMBER, NAME, TEXT, true}
 
 static const error_row ERRORS[] = {
     ERROR(UNKNOWN_GRANT, ENOENT, "unknown-grant", NULL),
-    ERROR(REFUSED, EACCES, "refused", "was refused"),
-    ERROR(INVALID_ARGUMENT, EINVAL, "invalid-argument", "is invalid"),
-    ERROR(UNSUPPORTED, ENOTSUP, "unsupported", "is not supported"),
+    PROBLEM(REFUSED, EACCES, "refused", "was refused"),
+    PROBLEM(INVALID_ARGUMENT, EINVAL, "invalid-argument", "is invalid"),
+    PROBLEM(UNSUPPORTED, ENOTSUP, "unsupported", "is not supported"),
     ERROR(QUOTA_EXCEEDED, EDQUOT, "quota-exceeded", "a quota of the policy is used up"),
     ERROR(PROGRAM_NOT_FOUND, ENOENT, "program-not-found", "the program of the grant is gone"),
     ERROR(INTERPRETER_NOT_FOUND, ENOENT, "interpreter-not-found",
@@ -205,10 +209,11 @@ static char *text_of(const cpi_failure *failure, const char *field, const char *
     if (row == NULL || row->text == NULL) {
         return *field == '\0' ? cpi_join(message, NULL) : cpi_join(field, ": ", message, NULL);
     }
-    if (*field != '\0') {
-        return cpi_join(field, " ", row->text, ": ", message, NULL);
+    const char *colon = *message != '\0' ? ": " : "";
+    if (!row->has_field) {
+        return cpi_join(row->text, colon, message, NULL);
     }
-    return cpi_join(row->text, NULL);
+    return cpi_join(*field != '\0' ? field : "the request", " ", row->text, colon, message, NULL);
 }
 
 int cpi_raise(cpi_failure failure) {

@@ -112,6 +112,9 @@ struct cp_process {
     cpi_pipe pipes[3];
 };
 
+/* Fails with EINVAL for a process of NULL. In wasm that is memory like any other: nothing would stop what uses it. */
+int cpi_check_process(const cp_process *process);
+
 /* The pipe of a stream, taken from the process if it was not before; NULL, and EBADF, where there is none. */
 cpi_pipe *cpi_pipe_of(cp_process *process, cp_stream stream);
 

@@ -23,7 +23,17 @@ static int no_pipe(cp_stream stream) {
     return cpi_fail(CP_ERROR_LOCAL, EBADF, cpi_stream_name(stream), "it is not piped, was closed, or was given away");
 }
 
+int cpi_check_process(const cp_process *process) {
+    if (process != NULL) {
+        return 0;
+    }
+    return cpi_fail(CP_ERROR_INVALID_ARGUMENT, EINVAL, "process", "it is NULL: it was not started");
+}
+
 cpi_pipe *cpi_pipe_of(cp_process *process, cp_stream stream) {
+    if (cpi_check_process(process) != 0) {
+        return NULL;
+    }
     if (stream != CP_STDIN && stream != CP_STDOUT && stream != CP_STDERR) {
         cpi_fail(CP_ERROR_LOCAL, EBADF, "stream", "there is no such stream");
         return NULL;
@@ -82,6 +92,9 @@ static int stream_failed(cp_stream stream, const wasi_io_streams_stream_error_t 
 }
 
 ssize_t cp_read(cp_process *process, cp_stream stream, void *buffer, size_t size) {
+    if (cpi_check_process(process) != 0) {
+        return -1;
+    }
     if (stream == CP_STDIN) {
         return cpi_fail(CP_ERROR_LOCAL, EBADF, "stdin", "it is for cp_write");
     }

@@ -52,6 +52,21 @@ pub fn bindings(into: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The examples in C.
+const EXAMPLES: [&str; 2] = ["hello-c.wasm", "sort-filter.wasm"];
+
+/// Builds the library and its examples, and answers the directory that they are in.
+///
+/// # Errors
+///
+/// Those of [`build`].
+pub fn build_examples() -> Result<PathBuf> {
+    for example in EXAMPLES {
+        build(example)?;
+    }
+    build_directory()
+}
+
 /// Builds `target` of the library's Makefile, whose path is relative to [`build_directory`], and answers where it is.
 /// It takes make and a clang for WASI: see the library's README.
 ///

@@ -41,7 +41,7 @@ enum Chore {
     },
     /// Check the types of all Python code
     Mypy,
-    /// Build the C library and its example, and print where the example is
+    /// Build the C library and the examples hello-c and sort-filter, and print the directory that they are in
     C,
     /// Generate the bindings that the C library stands on
     CBindings {
@@ -89,7 +89,7 @@ fn main() -> Result<ExitCode> {
         Chore::BuildAll { path, options } => return xtask::build_all::run(path.as_deref(), &options),
         Chore::Agent { path, tasks } => return xtask::agent::run(path.as_deref(), tasks.as_deref()),
         Chore::Mypy => xtask::python::check_types()?,
-        Chore::C => println!("{}", xtask::c::build("sort-filter.wasm")?.display()),
+        Chore::C => println!("{}", xtask::c::build_examples()?.display()),
         Chore::CBindings { directory } => xtask::c::bindings(&directory)?,
         Chore::Cpython { tests, debian } => {
             use xtask::cpython::From;

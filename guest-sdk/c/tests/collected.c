@@ -55,6 +55,35 @@ void communicate_with_large_data(void) {
     free(input);
 }
 
+void an_input_that_is_too_large(void) {
+    char *input = calloc(CP_INPUT_MAX + 1, 1);
+    CHECK(input != NULL);
+    cp_process *process = shell_with("io", "wc -c");
+    cp_output output;
+    CHECK(cp_communicate(process, input, CP_INPUT_MAX + 1, NULL, &output) == -1);
+    CHECK_ERROR(CP_ERROR_INVALID_ARGUMENT, EINVAL, "input");
+    CHECK(output.out.data == NULL);
+    /* The process is as it was: it takes a smaller one, or one that is written. */
+    CHECK(cp_communicate(process, input, CP_INPUT_MAX, NULL, &output) == 0);
+    CHECK(strtoul(output.out.data, NULL, 10) == CP_INPUT_MAX && cp_success(&output.status));
+    cp_output_free(&output);
+    cp_free(process);
+    process = shell_with("io", "wc -c");
+    CHECK(cp_write(process, input, CP_INPUT_MAX + 1) == CP_INPUT_MAX + 1);
+    CHECK(cp_communicate(process, NULL, 0, NULL, &output) == 0);
+    CHECK(strtoul(output.out.data, NULL, 10) == CP_INPUT_MAX + 1);
+    cp_output_free(&output);
+    cp_free(process);
+
+    /* Nothing is started for it. */
+    cp_command *command = shell("echo started >/data/started");
+    CHECK(cp_run(command, input, CP_INPUT_MAX + 1, NULL, &output) == -1);
+    CHECK_ERROR(CP_ERROR_INVALID_ARGUMENT, EINVAL, "input");
+    cp_command_free(command);
+    check_run(shell("test ! -e /data/started"), "");
+    free(input);
+}
+
 void what_is_not_piped_is_null(void) {
     cp_process *process = shell_with("o", "echo out; echo err >&2");
     cp_output output;
@@ -153,6 +182,30 @@ void run_does_it_all(void) {
     CHECK(cp_run(command, NULL, 0, NULL, &output) == 0);
     CHECK(WROTE(output.out, "out\nerr\n") && output.err.data == NULL);
     cp_output_free(&output);
+    cp_command_free(command);
+
+    /* What was not set is as it was, whether a process could be started or not. */
+    command = shell("head -c 2000000 /dev/zero; head -c 2000000 /dev/zero >&2; cat");
+    CHECK(cp_run(command, "in", 2, NULL, &output) == 0 && output.out.size == 2000002);
+    cp_output_free(&output);
+    cp_process *process = cp_spawn(command);
+    CHECK(process != NULL);
+    for (cp_stream stream = CP_STDIN; stream <= CP_STDERR; stream++) {
+        CHECK(cp_close(process, stream) == -1 && errno == EBADF);
+    }
+    cp_status status;
+    CHECK(cp_wait(process, &status) == 0 && cp_success(&status));
+    cp_free(process);
+    cp_command_free(command);
+    command = cp_command_new("single");
+    cp_command_stdio(command, CP_STDIN, CP_PIPE);
+    process = cp_spawn(command);
+    CHECK(process != NULL && cp_run(command, NULL, 0, NULL, &output) == -1 && errno == EDQUOT);
+    cp_free(process);
+    process = cp_spawn(command);
+    CHECK(process != NULL && cp_close(process, CP_STDIN) == 0);
+    CHECK(cp_close(process, CP_STDOUT) == -1 && errno == EBADF);
+    cp_free(process);
     cp_command_free(command);
 
     /* A time that is over kills it: the host would not let a second one live. */

@@ -193,6 +193,54 @@ void a_pipeline(void) {
     cp_free(second);
 }
 
+/* A process that could not be started is taken like one that has no pipe, and what is made of it cannot be either. */
+void a_process_that_was_not_started(void) {
+    cp_command *command = cp_command_new("no-such-grant");
+    cp_process *none = cp_spawn(command);
+    CHECK(none == NULL);
+    cp_command_free(command);
+    command = cp_command_new("sort");
+    CHECK(cp_command_from(command, CP_STDIN, none, CP_STDOUT) == -1);
+    CHECK_ERROR(CP_ERROR_INVALID_ARGUMENT, EINVAL, "stdin");
+    CHECK(cp_spawn(command) == NULL);
+    CHECK_ERROR(CP_ERROR_INVALID_ARGUMENT, EINVAL, "stdin");
+    cp_command_free(command);
+    command = shell("true");
+    CHECK(cp_command_from(command, CP_STDOUT, none, CP_STDIN) == -1);
+    CHECK_ERROR(CP_ERROR_INVALID_ARGUMENT, EINVAL, "stdout");
+    cp_command_free(command);
+
+/* With another error before each, so that none is told by the one before. */
+#define CHECK_NONE(call)                                           \
+    do {                                                           \
+        CHECK(cp_spawn(NULL) == NULL && errno == ENOMEM);          \
+        CHECK((call) == -1);                                       \
+        CHECK_ERROR(CP_ERROR_INVALID_ARGUMENT, EINVAL, "process"); \
+    } while (0)
+    char byte = 0;
+    cp_status status;
+    cp_resources usage;
+    cp_output output;
+    CHECK_NONE(cp_wait(none, &status));
+    CHECK_NONE(cp_try_wait(none, &status));
+    CHECK_NONE(cp_wait_timeout(none, CP_UNSET, &status));
+    CHECK_NONE(cp_signal(none, CP_SIGTERM));
+    CHECK_NONE(cp_terminate(none));
+    CHECK_NONE(cp_kill(none));
+    CHECK_NONE(cp_stop(none, 0, NULL, &status));
+    CHECK_NONE(cp_usage(none, &usage));
+    CHECK_NONE(cp_communicate(none, "x", 1, NULL, &output));
+    CHECK(output.out.data == NULL && output.err.data == NULL);
+    CHECK_NONE(cp_read(none, CP_STDOUT, &byte, 1));
+    CHECK_NONE(cp_write(none, &byte, 1));
+    CHECK_NONE(cp_write(none, &byte, 0));
+    CHECK_NONE(cp_write_some(none, &byte, 1));
+    CHECK_NONE(cp_flush(none));
+    CHECK_NONE(cp_close(none, CP_STDERR));
+#undef CHECK_NONE
+    CHECK(cp_id(none) == 0);
+}
+
 void a_pipeline_from_its_end(void) {
     cp_process *last = shell_with("io", "cat");
     CHECK(cp_write(last, "head ", 5) == 5);

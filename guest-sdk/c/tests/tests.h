@@ -94,6 +94,7 @@ void check_run(cp_command *command, const char *expected);
     /* collected.c */                           \
     TEST(communicate_feeds_and_reads)           \
     TEST(communicate_with_large_data)           \
+    TEST(an_input_that_is_too_large)            \
     TEST(what_is_not_piped_is_null)             \
     TEST(communicate_goes_on_after_a_timeout)   \
     TEST(an_output_limit_keeps_what_was_read)   \
@@ -108,6 +109,7 @@ void check_run(cp_command *command, const char *expected);
     TEST(stderr_to_stdout)                      \
     TEST(inherited_streams)                     \
     TEST(a_pipeline)                            \
+    TEST(a_process_that_was_not_started)        \
     TEST(a_pipeline_from_its_end)               \
     TEST(files)                                 \
     TEST(files_that_cannot_be_opened)           \

@@ -4,17 +4,20 @@ use std::fs;
 
 use super::*;
 
-fn sort_filter(data: Option<&Path>, arguments: &[&str], stdin: &[u8]) -> (Option<i32>, String, String) {
+fn sort_filter(data: Option<&Path>, arguments: &[&str], stdin: &[u8]) -> (Option<i32>, Vec<u8>, String) {
     let guest = c::build("sort-filter.wasm").unwrap();
     let policy = xtask::root().join("examples/sort-filter/policy.toml");
     let output = run(&policy, data, &guest, arguments, stdin);
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
+    (output.status.code(), output.stdout, text(&output.stderr))
 }
 
 #[test]
 fn it_sorts_what_it_reads() {
     let (code, stdout, stderr) = sort_filter(None, &[], b"pear\n# a comment\n\n  \nfig\nApple\nfig\n  # another");
-    assert_eq!((code, &*stdout, &*stderr), (Some(0), "Apple\nfig\nfig\npear\n", ""));
+    assert_eq!(
+        (code, &*stdout, &*stderr),
+        (Some(0), &b"Apple\nfig\nfig\npear\n"[..], "")
+    );
 }
 
 #[test]
@@ -22,10 +25,10 @@ fn it_hands_on_options_and_reads_files() {
     let data = tempfile::tempdir().unwrap();
     fs::write(data.path().join("numbers"), "10\n9\n#8\n10\n").unwrap();
     let (code, stdout, stderr) = sort_filter(Some(data.path()), &["-n", "-u", "/data/numbers"], b"");
-    assert_eq!((code, &*stdout, &*stderr), (Some(0), "9\n10\n", ""));
+    assert_eq!((code, &*stdout, &*stderr), (Some(0), &b"9\n10\n"[..], ""));
 
     let (code, stdout, stderr) = sort_filter(Some(data.path()), &["/data/letters"], b"");
-    assert_eq!((code, &*stdout), (Some(1), ""));
+    assert_eq!((code, &*stdout), (Some(1), &b""[..]));
     assert!(stderr.starts_with("/data/letters: "), "{stderr}");
 }
 
@@ -45,7 +48,7 @@ fn long_lines_and_many_of_them_pass() {
     let (code, stdout, stderr) = sort_filter(None, &[], input.as_bytes());
     assert_eq!((code, &*stderr), (Some(0), ""));
     assert!(
-        stdout == expected,
+        stdout == expected.as_bytes(),
         "{} bytes instead of {}",
         stdout.len(),
         expected.len()
@@ -53,54 +56,25 @@ fn long_lines_and_many_of_them_pass() {
 }
 
 #[test]
-fn it_may_not_have_sort_write_a_file() {
-    let (code, stdout, stderr) = sort_filter(None, &["--output=out"], b"line\n");
-    assert_eq!((code, &*stdout), (Some(1), ""));
-    assert!(stderr.contains("\nsort-filter: args[0] was refused: "), "{stderr}");
+fn lines_pass_whatever_bytes_they_are_of() {
+    let (code, stdout, stderr) = sort_filter(None, &[], b"b\0a\nc\n\0\n \0# no comment\n\xff\0");
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    assert_eq!(stdout, b"\0\n \0# no comment\nb\0a\nc\n\xff\0\n");
 }
 
-/// Its own Makefile is what a user's would be.
 #[test]
-fn its_makefile_builds_it() {
-    let build = tempfile::tempdir().unwrap();
-    let bindings = build.path().join("generated before");
-    c::bindings(&bindings).unwrap();
-    let directory = build.path().join("guest");
-    fs::create_dir(&directory).unwrap();
-    let sources = xtask::root().join("examples/sort-filter");
-    fs::copy(sources.join("sort-filter.c"), directory.join("sort-filter.c")).unwrap();
-    let makefile = fs::read_to_string(sources.join("Makefile")).unwrap();
-    let sdk = c::directory();
-    assert!(makefile.contains("include ../../guest-sdk/c/"), "{makefile}");
-    fs::write(
-        directory.join("Makefile"),
-        makefile.replace("../../guest-sdk/c", sdk.to_str().unwrap()),
-    )
-    .unwrap();
-    // Directories with spaces are nothing for make.
-    let plain = build.path().join("bindings");
-    fs::rename(bindings, &plain).unwrap();
-    let output = Command::new("make")
-        .arg("-s")
-        .arg(format!("BINDINGS={}", plain.display()))
-        .current_dir(&directory)
-        .env_remove("MAKEFLAGS")
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}{}",
-        text(&output.stdout),
-        text(&output.stderr)
-    );
-    let output = run(
-        &sources.join("policy.toml"),
-        None,
-        &directory.join("sort-filter.wasm"),
-        &[],
-        b"b\na\n",
-    );
-    assert_eq!(text(&output.stdout), "a\nb\n", "{}", text(&output.stderr));
+fn what_is_wanted_of_a_line_may_stand_far_behind() {
+    let blanks = " ".repeat(4095);
+    let (code, stdout, stderr) = sort_filter(None, &[], format!("{blanks}b\n{blanks}\n{blanks}#c\n").as_bytes());
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    assert_eq!(stdout, format!("{blanks}b\n").as_bytes());
+}
+
+#[test]
+fn it_may_not_have_sort_write_a_file() {
+    let (code, stdout, stderr) = sort_filter(None, &["--output=out"], b"line\n");
+    assert_eq!((code, &*stdout), (Some(1), &b""[..]));
+    assert!(stderr.contains("\nsort-filter: args[0] was refused: "), "{stderr}");
 }
 
 #[test]
@@ -122,4 +96,66 @@ fn the_smallest_guest_says_what_the_readme_shows() {
         second.starts_with("its name is none of my business: args[1] was refused: "),
         "{second}"
     );
+
+    // All that is printed, by the host too, in whatever order the two streams come.
+    let readme = fs::read_to_string(c::directory().join("README.md")).unwrap();
+    let blocks = xtask::readme::blocks(&readme).unwrap();
+    let shown = blocks
+        .iter()
+        .find(|block| block.text.starts_with("this machine runs"))
+        .unwrap();
+    let stderr = text(&output.stderr);
+    let mut printed: Vec<&str> = stdout.lines().chain(stderr.lines()).collect();
+    for line in shown.text.lines() {
+        let start = match line.split_once("Linux") {
+            Some((start, _)) => start,
+            None => line.trim_end_matches("..."),
+        };
+        let found = printed.iter().position(|line| line.starts_with(start));
+        printed.remove(found.unwrap_or_else(|| panic!("nothing prints {line}: {printed:#?}")));
+    }
+    assert!(printed.is_empty(), "the README does not show {printed:#?}");
+}
+
+#[test]
+fn all_examples_are_built_at_once() {
+    let directory = c::build_examples().unwrap();
+    for entry in fs::read_dir(xtask::root().join("examples")).unwrap() {
+        let example = entry.unwrap().path();
+        let name = example.file_name().unwrap().to_str().unwrap();
+        let makefile = example.join("Makefile");
+        if fs::read_to_string(makefile).is_ok_and(|text| text.contains("childproof.mk")) {
+            assert!(directory.join(name).with_extension("wasm").is_file(), "{name}");
+        }
+    }
+}
+
+/// What a compiler says of the library is for who works on it: another one, or other flags, say more.
+#[test]
+fn a_warning_about_the_library_fails_its_own_build_alone() {
+    let build = tempfile::tempdir().unwrap();
+    let bindings = build.path().join("bindings");
+    c::bindings(&bindings).unwrap();
+    let object = build.path().join("childproof_text.o");
+    let make = |makefile: &Path| {
+        Command::new("make")
+            .arg("-s")
+            .arg("-f")
+            .arg(makefile)
+            .args(["CFLAGS=-O0 -Weverything"])
+            .arg(format!("BUILD={}", build.path().display()))
+            .arg(format!("BINDINGS={}", bindings.display()))
+            .arg(&object)
+            .current_dir(c::directory())
+            .env_remove("MAKEFLAGS")
+            .output()
+            .unwrap()
+    };
+    let output = make(&c::directory().join("Makefile"));
+    assert!(
+        !output.status.success() && text(&output.stderr).contains("[-Werror,"),
+        "{output:?}"
+    );
+    let output = make(&c::directory().join("childproof.mk"));
+    assert!(output.status.success() && object.is_file(), "{output:?}");
 }

@@ -61,6 +61,7 @@ tests! {
     usage_after_the_end
     communicate_feeds_and_reads
     communicate_with_large_data
+    an_input_that_is_too_large
     what_is_not_piped_is_null
     communicate_goes_on_after_a_timeout
     an_output_limit_keeps_what_was_read
@@ -74,6 +75,7 @@ tests! {
     stderr_to_stdout
     inherited_streams
     a_pipeline
+    a_process_that_was_not_started
     a_pipeline_from_its_end
     files
     files_that_cannot_be_opened

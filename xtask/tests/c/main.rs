@@ -1,11 +1,12 @@
 //! Builds the C library with the clang and the C library of this machine, and runs what is built with it: its own test guest,
-//! under a policy and with real programs, and the example `sort-filter`.
+//! under a policy and with real programs, and the examples.
 
 mod documents;
 mod example;
 mod guest;
 mod handles;
 mod host;
+mod toolchains;
 mod translate;
 
 use std::io::Write;

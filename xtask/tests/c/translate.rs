@@ -52,15 +52,20 @@ fn translate(arguments: Vec<String>, answer: Answer) -> (Vec<String>, Vec<Val>) 
     (printed.lines().map(str::to_owned).collect(), signals)
 }
 
-/// The error of a grant that is named `CASE`, or `CASE:QUOTA`.
+/// The error of a grant that is named `CASE`, `CASE:QUOTA`, or `CASE-without-PART`, a part of its payload.
 fn error(method: &str, grant: &str) -> Option<Val> {
     assert_eq!(method, "spawn");
     let (case, quota) = grant.split_once(':').unwrap_or((grant, ""));
+    let (case, without) = case.split_once("-without-").unwrap_or((case, ""));
     let problem = || {
-        record([
-            ("field", Val::String(format!("field of {case}"))),
-            ("message", Val::String(format!("message of {case}"))),
-        ])
+        let part = |name: &str| {
+            Val::String(if name == without {
+                String::new()
+            } else {
+                format!("{name} of {case}")
+            })
+        };
+        record([("field", part("field")), ("message", part("message"))])
     };
     let payload = match case {
         "unknown-grant" | "other" => Some(Val::String(format!("message of {case}"))),
@@ -118,6 +123,27 @@ fn every_error_has_its_name_errno_and_payload() {
             "{row}: {text}"
         );
     }
+}
+
+/// A host need not name a field, and need not have more to say than that.
+#[test]
+fn a_problem_says_what_there_is_of_it() {
+    let grants = ["refused", "invalid-argument", "unsupported"]
+        .iter()
+        .flat_map(|case| ["field", "message"].map(|part| format!("{case}-without-{part}")));
+    let (lines, _) = translate(grants.collect(), Arc::new(error));
+    let texts: Vec<_> = lines.iter().map(|line| line.rsplit_once('|').unwrap().1).collect();
+    assert_eq!(
+        texts,
+        [
+            "the request was refused: message of refused",
+            "field of refused was refused",
+            "the request is invalid: message of invalid-argument",
+            "field of invalid-argument is invalid",
+            "the request is not supported: message of unsupported",
+            "field of unsupported is not supported",
+        ]
+    );
 }
 
 /// The status of a grant named `status:TERMINATION:VALUE:ENDED-BY:LIMIT`.
