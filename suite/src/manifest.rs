@@ -11,6 +11,7 @@ use serde::Deserialize;
 use toml::{Spanned, Table};
 
 use crate::case::Expect;
+use crate::placeholder;
 
 /// The format of the manifests that this version reads.
 pub const FORMAT: u32 = 1;
@@ -24,14 +25,22 @@ pub struct ManifestError {
     message: String,
 }
 
+/// How much of a message is shown, in characters: it may repeat a text of the manifest.
+const READABLE: usize = 400;
+
 impl ManifestError {
     fn new(text: &str, place: Option<Range<usize>>, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if let Some((end, _)) = message.char_indices().nth(READABLE) {
+            message.truncate(end);
+            message.push('…');
+        }
         let before = text.get(..place.unwrap_or_default().start).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
             line: before.matches('\n').count() + 1,
             column: before.get(line_start..).map_or(0, |line| line.chars().count()) + 1,
-            message: message.into(),
+            message,
         }
     }
 }
@@ -112,7 +121,7 @@ struct Written {
     _format: u32,
     suite: String,
     packages: Vec<String>,
-    policy: Table,
+    policy: Spanned<Table>,
     guests: BTreeMap<Spanned<String>, Guest>,
 }
 
@@ -223,7 +232,9 @@ impl Guest {
         if let Some(name) = named(&self.data).or_else(|| named(&self.programs)) {
             return Some(format!("{name:?} is no name of a file"));
         }
-        None
+        let runs = self.runs.values();
+        let args = self.args.iter().chain(runs.flat_map(|run| &run.args));
+        placeholder::problem(args.chain(&self.starter)).or_else(|| placeholder::problem_of_policy(&self.policy))
     }
 }
 
@@ -266,6 +277,10 @@ impl Manifest {
             return Err(ManifestError::new(text, Some(format.span()), message));
         }
         let written: Written = toml::from_str(text).map_err(error)?;
+        if let Some(problem) = placeholder::problem_of_policy(written.policy.get_ref()) {
+            let message = format!("policy: {problem}");
+            return Err(ManifestError::new(text, Some(written.policy.span()), message));
+        }
         let mut guests = BTreeMap::new();
         for (name, guest) in written.guests {
             let problem = match is_name(name.get_ref()) {
@@ -281,7 +296,7 @@ impl Manifest {
         Ok(Self {
             suite: written.suite,
             packages: written.packages,
-            policy: written.policy,
+            policy: written.policy.into_inner(),
             guests,
         })
     }

@@ -10,6 +10,7 @@ use toml::{Table, Value};
 
 use crate::case::Case;
 use crate::manifest::{Entry, Manifest, Tier};
+use crate::placeholder::{self, Piece, Placeholder};
 use crate::tools;
 
 /// Why a case cannot be prepared.
@@ -49,7 +50,7 @@ impl Setting {
     ///
     /// # Errors
     ///
-    /// When the machine lacks a program, when the manifest has a placeholder that means nothing, and when the system refuses.
+    /// When the machine lacks a program, when the policy of the manifest is none, and when the system refuses.
     pub fn new(manifest: &Manifest, case: &Case<'_>) -> Made<Self> {
         let directory = TempDir::new().map_err(|error| SettingError::System(std::env::temp_dir(), error))?;
         let mut setting = Self {
@@ -190,27 +191,16 @@ impl Setting {
             path.map_err(|path| SettingError::Nonsense(format!("{} is not UTF-8", path.display())))
         };
         let mut filled = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("${") {
-            filled.push_str(before);
-            let Some((name, after)) = after.split_once('}') else {
-                return Err(SettingError::Nonsense(format!(
-                    "{text:?} has a placeholder without an end"
-                )));
-            };
-            filled.push_str(&match name {
-                "data" => utf8(self.data())?,
-                "programs" => utf8(self.programs())?,
-                "path" => utf8(std::env::var_os("PATH").unwrap_or_default().into())?,
-                _ => {
-                    return Err(SettingError::Nonsense(format!(
-                        "{text:?} has an unknown placeholder, ${{{name}}}"
-                    )));
+        for piece in placeholder::pieces(text).map_err(SettingError::Nonsense)? {
+            match piece {
+                Piece::Plain(plain) => filled.push_str(plain),
+                Piece::Placeholder(Placeholder::Data) => filled.push_str(&utf8(self.data())?),
+                Piece::Placeholder(Placeholder::Programs) => filled.push_str(&utf8(self.programs())?),
+                Piece::Placeholder(Placeholder::Path) => {
+                    filled.push_str(&utf8(std::env::var_os("PATH").unwrap_or_default().into())?);
                 }
-            });
-            rest = after;
+            }
         }
-        filled.push_str(rest);
         Ok(filled)
     }
 }

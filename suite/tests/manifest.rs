@@ -125,11 +125,54 @@ fn what_is_wrong_is_said_with_its_place() {
             (1, 9),
             "\"..\" is no name of a file",
         ),
+        (
+            "[guests.a]\nargs = [\"${dta}\"]\n",
+            (1, 9),
+            "guests.a: \"${dta}\" has an unknown placeholder, ${dta}",
+        ),
+        (
+            "[guests.a]\nargs = [\"${data\"]\n",
+            (1, 9),
+            "has a placeholder without an end",
+        ),
+        (
+            "[guests.a]\nstarter = [\"sh\", \"${}\"]\n",
+            (1, 9),
+            "unknown placeholder",
+        ),
+        (
+            "[guests.a.runs]\nb = { args = [\"${b}\"] }\n",
+            (1, 9),
+            "unknown placeholder, ${b}",
+        ),
+        (
+            "[guests.a]\npolicy.grants.x.forms = [[{ regex = \"${c}\" }]]\n",
+            (1, 9),
+            "unknown placeholder, ${c}",
+        ),
         ("[guests.a\n", (1, 10), ""),
     ] {
         let (line, column, message) = error(guests);
         assert_eq!((line, column), place, "{guests}: {message}");
         assert!(message.contains(part), "{guests}: {message}");
+    }
+}
+
+#[test]
+fn the_policy_of_all_is_looked_at_too() {
+    let text = "format = 1\nsuite = \"1\"\npackages = []\nguests = {}\npolicy.grants.a.program = \"${d}/a\"\n";
+    let error = Manifest::from_toml(text).unwrap_err().to_string();
+    assert_eq!(error, "5:1: policy: \"${d}/a\" has an unknown placeholder, ${d}");
+}
+
+#[test]
+fn a_message_repeats_no_long_text() {
+    for text in [
+        format!("[guests.a]\nargs = [\"{}${{x}}\"]\n", "x".repeat(1 << 20)),
+        format!("[guests.a]\n{} = 1\n", "x".repeat(1 << 20)),
+    ] {
+        let (_, _, message) = error(&text);
+        assert!(message.len() < 1000, "{} bytes", message.len());
     }
 }
 
@@ -219,8 +262,6 @@ fn what_cannot_be_prepared_is_named() {
         }
     }
     for (guest, part) in [
-        ("args = [\"${dta}\"]", "${dta}"),
-        ("args = [\"${data\"]", "without an end"),
         ("policy.grants.x = 1", "x of its policy is no table"),
         ("policy.confine = 1", "confine of its policy is no table"),
     ] {
