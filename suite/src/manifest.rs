@@ -78,10 +78,11 @@ impl Flavour {
 }
 
 /// How the processes of a guest are confined, by the names of the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
     /// The default: a root, a network and a tree of processes of their own.
+    #[default]
     Full,
     /// What holds without user namespaces.
     Reduced,
@@ -90,6 +91,9 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Full, Self::Reduced, Self::None];
+
     /// The name in a policy.
     pub fn name(self) -> &'static str {
         match self {
@@ -136,7 +140,8 @@ pub struct Guest {
     pub host_only: Option<String>,
     /// What the project's own run asserts beside, which nobody can from outside of a host.
     pub beside: Option<String>,
-    /// How its processes are confined: it is run once for each. Without this, in the full tier.
+    /// The tiers that it is about: it is run once in each of these, and in no other. Without this it is about none, and is run
+    /// in the one that is asked for.
     pub tiers: Option<Vec<Tier>>,
     /// What is added to the policy of every guest: grants by their names, limits by theirs.
     pub policy: Table,
@@ -209,15 +214,10 @@ impl Guest {
             .filter(move |flavour| only.is_none_or(|only| only == *flavour))
     }
 
-    /// The tiers that it is run in.
-    pub fn tiers(&self) -> &[Tier] {
-        self.tiers.as_deref().unwrap_or(&[Tier::Full])
-    }
-
     fn problem(&self) -> Option<String> {
         let named = |names: &BTreeMap<String, Entry>| names.keys().find(|name| !is_file_name(name)).cloned();
         if self.tiers.as_ref().is_some_and(Vec::is_empty) {
-            return Some("`tiers` is empty, so it would not be run; leave it out for the full tier".to_owned());
+            return Some("`tiers` is empty, so it would not be run; leave it out if it is about none".to_owned());
         }
         if !self.runs.is_empty() && (!self.args.is_empty() || self.expect != Expect::Success) {
             return Some(
@@ -233,6 +233,12 @@ impl Guest {
             return Some(format!("{name:?} is no name of a file"));
         }
         let runs = self.runs.values();
+        let mut ends = [&self.expect].into_iter().chain(runs.clone().map(|run| &run.expect));
+        if let Some(code) = ends.find_map(Expect::ambiguous) {
+            return Some(format!(
+                "it is to end with the exit code {code}, which says something else"
+            ));
+        }
         let args = self.args.iter().chain(runs.flat_map(|run| &run.args));
         placeholder::problem(args.chain(&self.starter)).or_else(|| placeholder::problem_of_policy(&self.policy))
     }

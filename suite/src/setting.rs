@@ -213,20 +213,20 @@ fn locate(grant: &mut Table, tier: Tier) -> Made<()> {
     if name.contains('/') {
         return Ok(());
     }
-    let utf8 = |path: PathBuf| Value::String(path.to_string_lossy().into_owned());
+    let utf8 = |path: &Path| Value::String(path.to_string_lossy().into_owned());
     // Without a confinement it sees all there is, and to say more would be refused.
     let belongings = match tier {
-        Tier::None => Vec::new(),
+        Tier::None => &[],
         Tier::Full | Tier::Reduced => tools::belongings(name),
     };
     let program = find(name)?;
     if !belongings.is_empty() {
         let read = grant.entry("read").or_insert_with(|| Value::Array(Vec::new()));
         if let Value::Array(read) = read {
-            read.extend(belongings.into_iter().map(utf8));
+            read.extend(belongings.iter().map(|path| utf8(path)));
         }
     }
-    grant.insert("program".to_owned(), utf8(program));
+    grant.insert("program".to_owned(), utf8(&program));
     Ok(())
 }
 

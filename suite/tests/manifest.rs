@@ -1,6 +1,6 @@
 //! What a manifest may say, and what is said about one that is wrong.
 
-use childproof_suite::{Ended, Expect, Flavour, Manifest, Setting, SettingError};
+use childproof_suite::{Ended, Expect, Flavour, Manifest, Setting, SettingError, Tier};
 
 const HEAD: &str =
     "format = 1\nsuite = \"1.2.3\"\npackages = [\"a:b@0.2.0\"]\n\n[policy.grants]\nsh = { program = \"sh\" }\n\n";
@@ -24,7 +24,7 @@ fn error(guests: &str) -> (usize, usize, String) {
 }
 
 fn names(manifest: &Manifest) -> Vec<String> {
-    manifest.cases().map(|case| case.to_string()).collect()
+    manifest.cases(Tier::Full).map(|case| case.to_string()).collect()
 }
 
 #[test]
@@ -53,11 +53,30 @@ host_only = "no"
             "b/0.3/reduced/two"
         ]
     );
-    let case = manifest.cases().nth(2).unwrap();
+    let case = manifest.cases(Tier::Full).nth(2).unwrap();
     assert_eq!(
         (case.args, case.expect, case.flavour),
         (&["1".to_owned()][..], &Expect::Trap, Flavour::P3)
     );
+}
+
+#[test]
+fn a_guest_that_is_about_no_tier_is_run_in_any() {
+    let manifest = manifest(
+        "[guests.a]\nonly = { flavour = \"0.2\", because = \"so\" }\n[guests.b]\nonly = { flavour = \"0.2\", because = \"so\" }\n\
+         tiers = [\"none\", \"full\"]\n",
+    );
+    for tier in Tier::ALL {
+        let names: Vec<_> = manifest.cases(tier).map(|case| case.to_string()).collect();
+        assert_eq!(
+            names,
+            [
+                format!("a/0.2/{tier}"),
+                "b/0.2/none".to_owned(),
+                "b/0.2/full".to_owned()
+            ]
+        );
+    }
 }
 
 #[test]
@@ -88,6 +107,16 @@ fn what_is_wrong_is_said_with_its_place() {
         ("[guests.a]\n\n[gests.b]\n", (3, 2), "unknown field `gests`"),
         ("[guests.a]\nexpect = \"succes\"\n", (2, 10), "unknown variant `succes`"),
         ("[guests.a]\nexpect = { exit = 256 }\n", (2, 19), "256"),
+        (
+            "[guests.a]\nexpect = { exit = 125 }\n",
+            (1, 9),
+            "guests.a: it is to end with the exit code 125",
+        ),
+        (
+            "[guests.a.runs]\nb = { expect = { exit = 77 } }\n",
+            (1, 9),
+            "exit code 77, which says something else",
+        ),
         (
             "[guests.a]\ntiers = [\"fuller\"]\n",
             (2, 10),
@@ -207,7 +236,7 @@ programs.own = { executable = "#!/bin/sh\n" }
 programs.busy = { busy = "true" }
 "##,
     );
-    let case = manifest.cases().next().unwrap();
+    let case = manifest.cases(Tier::Full).next().unwrap();
     let setting = Setting::new(&manifest, &case).unwrap();
     let (data, programs) = (setting.data(), setting.programs());
     assert_eq!(setting.args(), [data.to_str().unwrap(), "$x {y}"]);
@@ -247,7 +276,7 @@ programs.busy = { busy = "true" }
 fn what_cannot_be_prepared_is_named() {
     let prepare = |guest: &str| {
         let manifest = manifest(&format!("[guests.a]\n{guest}\n"));
-        let case = manifest.cases().next().unwrap();
+        let case = manifest.cases(Tier::Full).next().unwrap();
         Setting::new(&manifest, &case).unwrap_err()
     };
     for guest in [
