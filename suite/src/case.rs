@@ -125,7 +125,9 @@ impl Guest {
             args,
             expect,
         };
-        let tiers = self.tiers.clone().unwrap_or_else(|| vec![tier]);
+        let lacks = self.not_in.as_ref().is_some_and(|not_in| not_in.tier == tier);
+        let usual = if lacks { Tier::Full } else { tier };
+        let tiers = self.tiers.clone().unwrap_or_else(|| vec![usual]);
         tiers.into_iter().flat_map(move |tier| {
             let only = self
                 .runs

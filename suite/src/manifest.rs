@@ -143,6 +143,8 @@ pub struct Guest {
     /// The tiers that it is about: it is run once in each of these, and in no other. Without this it is about none, and is run
     /// in the one that is asked for.
     pub tiers: Option<Vec<Tier>>,
+    /// The tier that does not give what it takes, though it is about none: where that is asked for, it is run in the full one.
+    pub not_in: Option<NotIn>,
     /// What is added to the policy of every guest: grants by their names, limits by theirs.
     pub policy: Table,
     /// The files of its directory before it runs.
@@ -178,6 +180,16 @@ pub struct Only {
     /// Which.
     pub flavour: Flavour,
     /// Why it is not in the other.
+    pub because: String,
+}
+
+/// A tier that a guest is not run in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotIn {
+    /// Which.
+    pub tier: Tier,
+    /// What it does not give.
     pub because: String,
 }
 
@@ -218,6 +230,11 @@ impl Guest {
         let named = |names: &BTreeMap<String, Entry>| names.keys().find(|name| !is_file_name(name)).cloned();
         if self.tiers.as_ref().is_some_and(Vec::is_empty) {
             return Some("`tiers` is empty, so it would not be run; leave it out if it is about none".to_owned());
+        }
+        if let Some(not_in) = &self.not_in
+            && (self.tiers.is_some() || not_in.tier == Tier::Full)
+        {
+            return Some("`not_in` is for what has no `tiers`, and the full tier is for all".to_owned());
         }
         if !self.runs.is_empty() && (!self.args.is_empty() || self.expect != Expect::Success) {
             return Some(

@@ -64,18 +64,18 @@ host_only = "no"
 fn a_guest_that_is_about_no_tier_is_run_in_any() {
     let manifest = manifest(
         "[guests.a]\nonly = { flavour = \"0.2\", because = \"so\" }\n[guests.b]\nonly = { flavour = \"0.2\", because = \"so\" }\n\
-         tiers = [\"none\", \"full\"]\n",
+         tiers = [\"none\", \"full\"]\n[guests.c]\nonly = { flavour = \"0.2\", because = \"so\" }\n\
+         not_in = { tier = \"reduced\", because = \"so\" }\n",
     );
-    for tier in Tier::ALL {
+    for (tier, other) in [(Tier::Full, "full"), (Tier::Reduced, "full"), (Tier::None, "none")] {
         let names: Vec<_> = manifest.cases(tier).map(|case| case.to_string()).collect();
-        assert_eq!(
-            names,
-            [
-                format!("a/0.2/{tier}"),
-                "b/0.2/none".to_owned(),
-                "b/0.2/full".to_owned()
-            ]
-        );
+        let expected = [
+            &format!("a/0.2/{tier}"),
+            "b/0.2/none",
+            "b/0.2/full",
+            &format!("c/0.2/{other}"),
+        ];
+        assert_eq!(names, expected);
     }
 }
 
@@ -107,6 +107,16 @@ fn what_is_wrong_is_said_with_its_place() {
         ("[guests.a]\n\n[gests.b]\n", (3, 2), "unknown field `gests`"),
         ("[guests.a]\nexpect = \"succes\"\n", (2, 10), "unknown variant `succes`"),
         ("[guests.a]\nexpect = { exit = 256 }\n", (2, 19), "256"),
+        (
+            "[guests.a]\ntiers = [\"full\"]\nnot_in = { tier = \"none\", because = \"so\" }\n",
+            (1, 9),
+            "`not_in` is for what has no `tiers`",
+        ),
+        (
+            "[guests.a]\nnot_in = { tier = \"full\", because = \"so\" }\n",
+            (1, 9),
+            "the full tier is for all",
+        ),
         (
             "[guests.a]\nexpect = { exit = 125 }\n",
             (1, 9),
