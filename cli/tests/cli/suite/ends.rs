@@ -233,21 +233,30 @@ fn a_signal_ends_the_suite_while_somebody_else_holds_an_output() {
 }
 
 #[test]
-fn a_second_signal_does_not_wait() {
+fn a_second_signal_does_not_wait_and_leaves_nothing() {
     let place = Place::new();
     write_one(&place);
-    // What keeps the case together ends nothing as long as it is stopped, which the first signal has to wait for.
-    let mut keeper = None;
-    let mut suite = start_held(&place, |_, its_keeper| {
-        let pid = Pid::from_raw(its_keeper.parse().unwrap()).unwrap();
-        kill_process(pid, Signal::STOP).unwrap();
-        keeper = Some(pid);
-    });
+    make_fifo(&place, "ready");
+    write_runner(&place, "echo $$ $PPID >ready; exec sleep 1000");
+    // When the suite is gone, the system has what is stopped go on, and sends it a SIGHUP.
+    let mut suite = Command::new("env")
+        .args(["--ignore-signal=HUP", env!("CARGO_BIN_EXE_childproof")])
+        .args(["suite", "suite", "--runner", "./runner"])
+        .current_dir(place.path())
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let numbers = place.read("ready");
+    let (runner, keeper) = numbers.trim().split_once(' ').unwrap();
+    // What keeps the case together ends nothing as long as it is stopped. Who waits for it gives it up after a while and kills
+    // it, and then nobody ends the runner.
+    kill_process(Pid::from_raw(keeper.parse().unwrap()).unwrap(), Signal::STOP).unwrap();
     for signal in [Signal::INT, Signal::TERM] {
         kill_process(Pid::from_child(&suite), signal).unwrap();
     }
     assert_eq!(suite.wait().unwrap().code(), Some(130));
-    let keeper = keeper.unwrap();
-    assert!(lives(&keeper.as_raw_pid().to_string()), "it was waited for");
-    kill_process(keeper, Signal::CONT).unwrap();
+    while lives(keeper) {
+        std::thread::yield_now();
+    }
+    assert!(!lives(runner), "it was left");
 }
