@@ -2,6 +2,7 @@
 
 mod args;
 pub(crate) mod keeper;
+mod stream;
 mod trial;
 
 use std::collections::HashSet;
@@ -28,6 +29,8 @@ use crate::{exit, report, runtime};
 
 /// How many lines of a failed case's standard error are shown: the last ones.
 const SHOWN: usize = 12;
+/// How much is shown of what a host wrote on one line, in characters.
+const READABLE: usize = 400;
 
 pub(crate) fn suite(args: &SuiteArgs) -> Result<ExitCode> {
     let archive = open(&args.archive)?;
@@ -64,8 +67,8 @@ pub(crate) fn suite(args: &SuiteArgs) -> Result<ExitCode> {
                 let _turn = turns.acquire().await;
                 let is_stopped = *stopped.borrow();
                 let verdict = match missing {
-                    Some(why) => Ok(Verdict::Skipped(why)),
-                    None if is_stopped => Ok(Verdict::Interrupted),
+                    Some(why) => Verdict::Skipped(why),
+                    None if is_stopped => Verdict::Interrupted,
                     None => trial.run(stopped).await,
                 };
                 (case, verdict)
@@ -75,14 +78,18 @@ pub(crate) fn suite(args: &SuiteArgs) -> Result<ExitCode> {
         loop {
             tokio::select! {
                 biased;
-                arrived = interruptions.next(None), if interruption.is_none() => {
+                arrived = interruptions.next(None) => {
+                    if interruption.is_some() {
+                        // Who asks twice waits no longer. What keeps each case together goes on to end it.
+                        return Ok(interruption);
+                    }
                     interruption = Some(arrived);
                     let _ = stop.send(true);
                 }
                 done = trials.join_next() => {
                     let Some(done) = done else { return Ok::<_, anyhow::Error>(interruption) };
                     let (case, verdict) = done?;
-                    tally.note(&case, verdict.with_context(|| case.to_string())?)?;
+                    tally.note(&case, verdict)?;
                 }
             }
         }
@@ -101,7 +108,7 @@ fn open(file: &Path) -> Result<Archive> {
 
 /// The cases that are asked for. One that was asked for and is not there is an error.
 fn select<'m>(manifest: &'m Manifest, args: &SuiteArgs) -> Result<Vec<Case<'m>>> {
-    let all: Vec<_> = manifest.cases().map(|case| (case, case.to_string())).collect();
+    let all: Vec<_> = manifest.cases(args.tier).map(|case| (case, case.to_string())).collect();
     if let Some(name) = args
         .names
         .iter()
@@ -170,10 +177,7 @@ fn tiers() -> Vec<Tier> {
         let mut checks = report.checks.iter().filter(|check| check.section == Section::Tier);
         *tier == Tier::None || checks.any(|check| check.name == name && check.ok)
     };
-    [Tier::Full, Tier::Reduced, Tier::None]
-        .into_iter()
-        .filter(works)
-        .collect()
+    Tier::ALL.into_iter().filter(works).collect()
 }
 
 /// Why a case cannot be run here. `tiers` are those of this machine, where this command is the host.
@@ -199,6 +203,14 @@ fn raise_descriptors() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current, ..descriptors });
 }
 
+/// The text on one line of the report.
+fn readable(text: &str) -> String {
+    match text.char_indices().nth(READABLE) {
+        Some((end, _)) => format!("{}…", report::escape(text.get(..end).unwrap_or_default())),
+        None => report::escape(text),
+    }
+}
+
 /// What came of the cases so far.
 #[derive(Debug, Default)]
 struct Tally {
@@ -218,14 +230,14 @@ impl Tally {
             }
             Verdict::Skipped(why) => {
                 self.skipped += 1;
-                format!("SKIPPED  {case}: {}\n", report::escape(&why))
+                format!("SKIPPED  {case}: {}\n", readable(&why))
             }
             Verdict::Failed(problems, stderr) => {
                 self.failed += 1;
                 let mut text = format!("FAILED   {case}: {}\n", report::escape(&problems.join("; ")));
                 let lines: Vec<_> = stderr.lines().collect();
                 for line in lines.iter().skip(lines.len().saturating_sub(SHOWN)) {
-                    let _ = writeln!(text, "         | {}", report::escape(line));
+                    let _ = writeln!(text, "         | {}", readable(line));
                 }
                 text
             }

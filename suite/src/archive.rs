@@ -3,7 +3,7 @@
 //! It is a tar archive, compressed with zstd. What is in it is named here, and nothing else may be: an archive comes from
 //! somewhere, and unpacking one writes no file that its own words have named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 
 use tar::{Archive as Tar, Builder, EntryType, Header};
@@ -11,13 +11,34 @@ use tar::{Archive as Tar, Builder, EntryType, Header};
 use crate::manifest::{Flavour, Manifest, ManifestError, is_name};
 
 const MANIFEST: &str = "manifest.toml";
-const README: &str = "README.md";
-/// What an implementer reads, who has nothing but the archive.
-const README_TEXT: &str = include_str!("../README.md");
+
+/// A file of the archive that is for people: its path there, which is also that of its source.
+macro_rules! document {
+    ($path:literal) => {
+        ($path, include_str!(concat!("../../", $path)))
+    };
+}
+
+/// What an implementer reads, who has nothing but the archive: what to do, and the interface with all that it refers to.
+const DOCUMENTS: [(&str, &str); 13] = [
+    ("README.md", include_str!("../README.md")),
+    document!("wit/0.2/world.wit"),
+    document!("wit/0.2/types.wit"),
+    document!("wit/0.2/deps/clocks.wit"),
+    document!("wit/0.2/deps/filesystem.wit"),
+    document!("wit/0.2/deps/io.wit"),
+    document!("wit/0.3/world.wit"),
+    document!("wit/0.3/types.wit"),
+    document!("wit/0.3/deps/cli.wit"),
+    document!("wit/0.3/deps/clocks.wit"),
+    document!("wit/0.3/deps/filesystem.wit"),
+    document!("wit/0.3/deps/random.wit"),
+    document!("wit/0.3/deps/sockets.wit"),
+];
 
 /// The most that one file of an archive may have, in bytes.
 const FILE: u64 = 32 << 20;
-/// The most that all of them together may have.
+/// The most that an archive may have when it is decompressed, whatever in it that is.
 const ALL: u64 = 512 << 20;
 /// How hard the compressor tries: the components have most of their code in common, which takes a long view to see.
 const LEVEL: i32 = 12;
@@ -34,9 +55,12 @@ pub enum ArchiveError {
     /// It has an entry that an archive of the suite has not.
     #[error("it has an entry that an archive of the suite has not: {0}")]
     Foreign(String),
+    /// It has a file that is larger than any of an archive of the suite.
+    #[error("it is larger than an archive of the suite can be: {0} goes beyond {FILE} bytes")]
+    FileTooLarge(String),
     /// It is larger than any archive of the suite.
-    #[error("it is larger than an archive of the suite can be: {0} goes beyond {1} bytes")]
-    TooLarge(String, u64),
+    #[error("it is larger than an archive of the suite can be: decompressed, it goes beyond {ALL} bytes")]
+    TooLarge,
     /// It has no manifest.
     #[error("it has no {MANIFEST}, so it is no archive of the suite")]
     NoManifest,
@@ -78,45 +102,22 @@ impl Archive {
     /// # Errors
     ///
     /// When it is anything but what [`pack`] makes: entries that are links, directories or have other names, two of the same
-    /// name, a manifest that cannot be read, components that are missing, or that nobody asks for.
+    /// name, a manifest that cannot be read, components that are missing, or that nobody asks for, and more than any archive
+    /// has. Only what it has for people may be missing.
     pub fn read(from: impl Read) -> Result<Self, ArchiveError> {
-        let mut manifest = None;
-        let mut components = BTreeMap::new();
-        let mut total = 0;
-        let mut tar = Tar::new(zstd::stream::read::Decoder::new(from)?);
-        for entry in tar.entries()? {
-            let mut entry = entry?;
-            let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            let foreign = |why: &str| ArchiveError::Foreign(format!("{path:?}, {why}"));
-            if entry.header().entry_type() != EntryType::Regular {
-                return Err(foreign("which is no file"));
-            }
-            let mut bytes = Vec::new();
-            let size = entry.by_ref().take(FILE + 1).read_to_end(&mut bytes)? as u64;
-            total += size;
-            if size > FILE || total > ALL {
-                return Err(ArchiveError::TooLarge(path, FILE.min(ALL)));
-            }
-            let twice = match path.as_str() {
-                README => false,
-                MANIFEST => {
-                    let text = String::from_utf8(bytes).map_err(|_| foreign("which is not UTF-8"))?;
-                    manifest.replace(text).is_some()
-                }
-                _ => {
-                    let name = component_name(&path).ok_or_else(|| foreign("which is no name of one"))?;
-                    components.insert(name, bytes).is_some()
-                }
-            };
-            if twice {
-                return Err(foreign("which it has twice"));
-            }
-        }
+        // Nothing beyond the limit is decompressed, whatever stands in the headers.
+        let mut tar = Tar::new(zstd::stream::read::Decoder::new(from)?.take(ALL));
+        let read = read_files(&mut tar);
+        let mut rest = tar.into_inner();
         // The checksum is behind the end of the last entry, and what fills up the last block.
-        let rest = io::copy(&mut tar.into_inner().take(FILE + 1), &mut io::sink())?;
-        if rest > FILE {
-            return Err(ArchiveError::TooLarge("its end".to_owned(), FILE));
+        let read = read.and_then(|files| {
+            io::copy(&mut rest, &mut io::sink())?;
+            Ok(files)
+        });
+        if rest.limit() == 0 {
+            return Err(ArchiveError::TooLarge);
         }
+        let Files { manifest, components } = read?;
         let manifest = Manifest::from_toml(&manifest.ok_or(ArchiveError::NoManifest)?)?;
         let wanted = components_of(&manifest);
         if let Some(missing) = wanted.iter().find(|name| !components.contains_key(*name)) {
@@ -133,6 +134,44 @@ impl Archive {
         let components = self.components.iter();
         components.map(|((flavour, guest), bytes)| (*flavour, guest.as_str(), bytes.as_slice()))
     }
+}
+
+/// What an archive has, before it is checked as a whole.
+#[derive(Default)]
+struct Files {
+    manifest: Option<String>,
+    components: BTreeMap<Name, Vec<u8>>,
+}
+
+fn read_files(tar: &mut Tar<impl Read>) -> Result<Files, ArchiveError> {
+    let mut files = Files::default();
+    let mut documents = BTreeSet::new();
+    // Raw: an entry that would give another one a longer name, or another size, is a foreign one and is not read.
+    for entry in tar.entries()?.raw(true) {
+        let mut entry = entry?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let foreign = |why: &str| ArchiveError::Foreign(format!("{path:?}, {why}"));
+        if entry.header().entry_type() != EntryType::Regular {
+            return Err(foreign("which is no file"));
+        }
+        let mut bytes = Vec::new();
+        if entry.by_ref().take(FILE + 1).read_to_end(&mut bytes)? as u64 > FILE {
+            return Err(ArchiveError::FileTooLarge(path));
+        }
+        let twice = if path == MANIFEST {
+            let text = String::from_utf8(bytes).map_err(|_| foreign("which is not UTF-8"))?;
+            files.manifest.replace(text).is_some()
+        } else if let Some((document, _)) = DOCUMENTS.iter().find(|(document, _)| *document == path) {
+            !documents.insert(*document)
+        } else {
+            let name = component_name(&path).ok_or_else(|| foreign("which is no name of one"))?;
+            files.components.insert(name, bytes).is_some()
+        };
+        if twice {
+            return Err(foreign("which it has twice"));
+        }
+    }
+    Ok(files)
 }
 
 /// Writes an archive: of the manifest whose text is `manifest`, with the components that `component` answers. The same input
@@ -161,7 +200,9 @@ pub fn pack(
         header.set_gid(0);
         tar.append_data(&mut header, path, bytes)
     };
-    add(README, README_TEXT.as_bytes())?;
+    for (path, text) in DOCUMENTS {
+        add(path, text.as_bytes())?;
+    }
     add(MANIFEST, manifest.as_bytes())?;
     for name in components_of(&parsed) {
         add(&component_path(&name), &component(name.0, &name.1)?)?;

@@ -6,6 +6,13 @@ use serde::Deserialize;
 
 use crate::manifest::{Flavour, Guest, Manifest, Tier};
 
+/// The exit code of a runner whose guest trapped: what a shell shows for a program that aborts.
+pub const TRAPPED: u8 = 134;
+/// That of a runner that cannot do what the case needs.
+pub const CANNOT: u8 = 77;
+/// That of a runner that has failed itself.
+pub const FAILED: u8 = 125;
+
 /// How a guest must end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -42,6 +49,14 @@ impl Expect {
             Self::Exit(code) => ended == Ended::Exit(i32::from(*code)),
             Self::Trap => ended == Ended::Trap,
             Self::KilledAt(_) => ended == Ended::Killed,
+        }
+    }
+
+    /// The exit code that it has to be, if a runner says something else by that.
+    pub(crate) fn ambiguous(&self) -> Option<u8> {
+        match self {
+            Self::Exit(code @ (0 | TRAPPED | CANNOT | FAILED)) => Some(*code),
+            _ => None,
         }
     }
 }
@@ -88,16 +103,19 @@ pub struct Case<'m> {
 }
 
 impl Manifest {
-    /// All cases that any host can be asked for, in a fixed order.
-    pub fn cases(&self) -> impl Iterator<Item = Case<'_>> {
+    /// All cases that any host can be asked for, in a fixed order: in `tier` where the guest is not about another.
+    pub fn cases(&self, tier: Tier) -> impl Iterator<Item = Case<'_>> {
         let guests = self.guests.iter().filter(|(_, guest)| guest.host_only.is_none());
-        guests.flat_map(|(name, guest)| guest.flavours().flat_map(move |flavour| guest.cases(name, flavour)))
+        guests.flat_map(move |(name, guest)| {
+            let flavours = guest.flavours();
+            flavours.flat_map(move |flavour| guest.cases(name, flavour, tier))
+        })
     }
 }
 
 impl Guest {
-    /// The cases of this guest, whose name is `name`, in one flavour.
-    pub fn cases<'m>(&'m self, name: &'m str, flavour: Flavour) -> impl Iterator<Item = Case<'m>> {
+    /// The cases of this guest, whose name is `name`, in one flavour: in `tier` where it is not about another.
+    pub fn cases<'m>(&'m self, name: &'m str, flavour: Flavour, tier: Tier) -> impl Iterator<Item = Case<'m>> {
         let case = move |tier, run, args, expect| Case {
             guest: name,
             given: self,
@@ -107,14 +125,17 @@ impl Guest {
             args,
             expect,
         };
-        self.tiers().iter().flat_map(move |tier| {
+        let lacks = self.not_in.as_ref().is_some_and(|not_in| not_in.tier == tier);
+        let usual = if lacks { Tier::Full } else { tier };
+        let tiers = self.tiers.clone().unwrap_or_else(|| vec![usual]);
+        tiers.into_iter().flat_map(move |tier| {
             let only = self
                 .runs
                 .is_empty()
-                .then(|| case(*tier, None, &self.args[..], &self.expect));
+                .then(|| case(tier, None, &self.args[..], &self.expect));
             let runs = self.runs.iter();
             only.into_iter()
-                .chain(runs.map(move |(name, run)| case(*tier, Some(name), &run.args[..], &run.expect)))
+                .chain(runs.map(move |(name, run)| case(tier, Some(name), &run.args[..], &run.expect)))
         })
     }
 }

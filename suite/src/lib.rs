@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`manifest`] | what a manifest may say |
 //! | [`case`] | the cases that follow from it, and what must come of one |
+//! | `placeholder` | what stands in its texts for something of the machine |
 //! | [`setting`] | the files and the policy of a case, made on this machine |
 //! | [`tools`] | finding the programs that cases start |
 //! | `archive`, with the feature of that name | the one file that carries manifest and components |
@@ -19,6 +20,7 @@
 pub mod archive;
 pub mod case;
 pub mod manifest;
+mod placeholder;
 pub mod setting;
 pub mod tools;
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use toml::{Spanned, Table};
 
 use crate::case::Expect;
+use crate::placeholder;
 
 /// The format of the manifests that this version reads.
 pub const FORMAT: u32 = 1;
@@ -24,14 +25,22 @@ pub struct ManifestError {
     message: String,
 }
 
+/// How much of a message is shown, in characters: it may repeat a text of the manifest.
+const READABLE: usize = 400;
+
 impl ManifestError {
     fn new(text: &str, place: Option<Range<usize>>, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if let Some((end, _)) = message.char_indices().nth(READABLE) {
+            message.truncate(end);
+            message.push('…');
+        }
         let before = text.get(..place.unwrap_or_default().start).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
             line: before.matches('\n').count() + 1,
             column: before.get(line_start..).map_or(0, |line| line.chars().count()) + 1,
-            message: message.into(),
+            message,
         }
     }
 }
@@ -69,10 +78,11 @@ impl Flavour {
 }
 
 /// How the processes of a guest are confined, by the names of the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
     /// The default: a root, a network and a tree of processes of their own.
+    #[default]
     Full,
     /// What holds without user namespaces.
     Reduced,
@@ -81,6 +91,9 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Full, Self::Reduced, Self::None];
+
     /// The name in a policy.
     pub fn name(self) -> &'static str {
         match self {
@@ -112,7 +125,7 @@ struct Written {
     _format: u32,
     suite: String,
     packages: Vec<String>,
-    policy: Table,
+    policy: Spanned<Table>,
     guests: BTreeMap<Spanned<String>, Guest>,
 }
 
@@ -127,8 +140,11 @@ pub struct Guest {
     pub host_only: Option<String>,
     /// What the project's own run asserts beside, which nobody can from outside of a host.
     pub beside: Option<String>,
-    /// How its processes are confined: it is run once for each. Without this, in the full tier.
+    /// The tiers that it is about: it is run once in each of these, and in no other. Without this it is about none, and is run
+    /// in the one that is asked for.
     pub tiers: Option<Vec<Tier>>,
+    /// The tier that does not give what it takes, though it is about none: where that is asked for, it is run in the full one.
+    pub not_in: Option<NotIn>,
     /// What is added to the policy of every guest: grants by their names, limits by theirs.
     pub policy: Table,
     /// The files of its directory before it runs.
@@ -167,6 +183,16 @@ pub struct Only {
     pub because: String,
 }
 
+/// A tier that a guest is not run in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotIn {
+    /// Which.
+    pub tier: Tier,
+    /// What it does not give.
+    pub because: String,
+}
+
 /// One way in which a guest is run.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -200,15 +226,15 @@ impl Guest {
             .filter(move |flavour| only.is_none_or(|only| only == *flavour))
     }
 
-    /// The tiers that it is run in.
-    pub fn tiers(&self) -> &[Tier] {
-        self.tiers.as_deref().unwrap_or(&[Tier::Full])
-    }
-
     fn problem(&self) -> Option<String> {
         let named = |names: &BTreeMap<String, Entry>| names.keys().find(|name| !is_file_name(name)).cloned();
         if self.tiers.as_ref().is_some_and(Vec::is_empty) {
-            return Some("`tiers` is empty, so it would not be run; leave it out for the full tier".to_owned());
+            return Some("`tiers` is empty, so it would not be run; leave it out if it is about none".to_owned());
+        }
+        if let Some(not_in) = &self.not_in
+            && (self.tiers.is_some() || not_in.tier == Tier::Full)
+        {
+            return Some("`not_in` is for what has no `tiers`, and the full tier is for all".to_owned());
         }
         if !self.runs.is_empty() && (!self.args.is_empty() || self.expect != Expect::Success) {
             return Some(
@@ -223,7 +249,15 @@ impl Guest {
         if let Some(name) = named(&self.data).or_else(|| named(&self.programs)) {
             return Some(format!("{name:?} is no name of a file"));
         }
-        None
+        let runs = self.runs.values();
+        let mut ends = [&self.expect].into_iter().chain(runs.clone().map(|run| &run.expect));
+        if let Some(code) = ends.find_map(Expect::ambiguous) {
+            return Some(format!(
+                "it is to end with the exit code {code}, which says something else"
+            ));
+        }
+        let args = self.args.iter().chain(runs.flat_map(|run| &run.args));
+        placeholder::problem(args.chain(&self.starter)).or_else(|| placeholder::problem_of_policy(&self.policy))
     }
 }
 
@@ -266,6 +300,10 @@ impl Manifest {
             return Err(ManifestError::new(text, Some(format.span()), message));
         }
         let written: Written = toml::from_str(text).map_err(error)?;
+        if let Some(problem) = placeholder::problem_of_policy(written.policy.get_ref()) {
+            let message = format!("policy: {problem}");
+            return Err(ManifestError::new(text, Some(written.policy.span()), message));
+        }
         let mut guests = BTreeMap::new();
         for (name, guest) in written.guests {
             let problem = match is_name(name.get_ref()) {
@@ -281,7 +319,7 @@ impl Manifest {
         Ok(Self {
             suite: written.suite,
             packages: written.packages,
-            policy: written.policy,
+            policy: written.policy.into_inner(),
             guests,
         })
     }

@@ -10,6 +10,7 @@ use toml::{Table, Value};
 
 use crate::case::Case;
 use crate::manifest::{Entry, Manifest, Tier};
+use crate::placeholder::{self, Piece, Placeholder};
 use crate::tools;
 
 /// Why a case cannot be prepared.
@@ -49,7 +50,7 @@ impl Setting {
     ///
     /// # Errors
     ///
-    /// When the machine lacks a program, when the manifest has a placeholder that means nothing, and when the system refuses.
+    /// When the machine lacks a program, when the policy of the manifest is none, and when the system refuses.
     pub fn new(manifest: &Manifest, case: &Case<'_>) -> Made<Self> {
         let directory = TempDir::new().map_err(|error| SettingError::System(std::env::temp_dir(), error))?;
         let mut setting = Self {
@@ -190,27 +191,16 @@ impl Setting {
             path.map_err(|path| SettingError::Nonsense(format!("{} is not UTF-8", path.display())))
         };
         let mut filled = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("${") {
-            filled.push_str(before);
-            let Some((name, after)) = after.split_once('}') else {
-                return Err(SettingError::Nonsense(format!(
-                    "{text:?} has a placeholder without an end"
-                )));
-            };
-            filled.push_str(&match name {
-                "data" => utf8(self.data())?,
-                "programs" => utf8(self.programs())?,
-                "path" => utf8(std::env::var_os("PATH").unwrap_or_default().into())?,
-                _ => {
-                    return Err(SettingError::Nonsense(format!(
-                        "{text:?} has an unknown placeholder, ${{{name}}}"
-                    )));
+        for piece in placeholder::pieces(text).map_err(SettingError::Nonsense)? {
+            match piece {
+                Piece::Plain(plain) => filled.push_str(plain),
+                Piece::Placeholder(Placeholder::Data) => filled.push_str(&utf8(self.data())?),
+                Piece::Placeholder(Placeholder::Programs) => filled.push_str(&utf8(self.programs())?),
+                Piece::Placeholder(Placeholder::Path) => {
+                    filled.push_str(&utf8(std::env::var_os("PATH").unwrap_or_default().into())?);
                 }
-            });
-            rest = after;
+            }
         }
-        filled.push_str(rest);
         Ok(filled)
     }
 }
@@ -223,20 +213,20 @@ fn locate(grant: &mut Table, tier: Tier) -> Made<()> {
     if name.contains('/') {
         return Ok(());
     }
-    let utf8 = |path: PathBuf| Value::String(path.to_string_lossy().into_owned());
+    let utf8 = |path: &Path| Value::String(path.to_string_lossy().into_owned());
     // Without a confinement it sees all there is, and to say more would be refused.
     let belongings = match tier {
-        Tier::None => Vec::new(),
+        Tier::None => &[],
         Tier::Full | Tier::Reduced => tools::belongings(name),
     };
     let program = find(name)?;
     if !belongings.is_empty() {
         let read = grant.entry("read").or_insert_with(|| Value::Array(Vec::new()));
         if let Value::Array(read) = read {
-            read.extend(belongings.into_iter().map(utf8));
+            read.extend(belongings.iter().map(|path| utf8(path)));
         }
     }
-    grant.insert("program".to_owned(), utf8(program));
+    grant.insert("program".to_owned(), utf8(&program));
     Ok(())
 }
 

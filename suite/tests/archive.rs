@@ -1,6 +1,9 @@
 //! What is packed comes out again, and nothing else is taken for an archive.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, Read as _, Write as _};
+use std::path::Path;
 
 use childproof_suite::Flavour;
 use childproof_suite::archive::{Archive, ArchiveError, pack};
@@ -100,12 +103,45 @@ fn an_entry_that_no_archive_has_is_refused() {
     }
     let twice = error(&of(&[manifest, manifest]));
     assert!(twice.contains("twice"), "{twice}");
-    let twice = error(&of(&[
-        manifest,
-        (Regular, "p2/a.wasm", b"1"),
-        (Regular, "p2/a.wasm", b"2"),
-    ]));
-    assert!(twice.contains("twice"), "{twice}");
+    for path in ["p2/a.wasm", "README.md", "wit/0.2/types.wit"] {
+        let twice = error(&of(&[manifest, (Regular, path, b"1"), (Regular, path, b"2")]));
+        assert!(twice.contains(&format!("{path:?}, which it has twice")), "{twice}");
+    }
+}
+
+/// The paths and the texts of what a packed archive has beside components.
+fn packed_texts() -> BTreeMap<String, String> {
+    let archive = zstd::decode_all(&packed()[..]).unwrap();
+    let mut tar = tar::Archive::new(&archive[..]);
+    let mut texts = BTreeMap::new();
+    for entry in tar.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().to_str().unwrap().to_owned();
+        let mut text = String::new();
+        entry.read_to_string(&mut text).unwrap();
+        texts.insert(path, text);
+    }
+    texts
+}
+
+#[test]
+fn an_implementer_finds_the_whole_interface_in_the_archive() {
+    let texts = packed_texts();
+    assert_eq!(texts["README.md"], include_str!("../README.md"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut sources = BTreeMap::new();
+    for directory in ["wit/0.2", "wit/0.2/deps", "wit/0.3", "wit/0.3/deps"] {
+        for entry in fs::read_dir(root.join(directory)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "wit") {
+                let name = format!("{directory}/{}", path.file_name().unwrap().to_str().unwrap());
+                sources.insert(name, fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    assert!(sources.len() > 4, "{:?}", sources.keys());
+    let wit = texts.into_iter().filter(|(path, _)| path.starts_with("wit/"));
+    assert_eq!(wit.collect::<BTreeMap<_, _>>(), sources);
 }
 
 #[test]
@@ -140,8 +176,10 @@ fn a_damaged_archive_is_no_archive() {
         assert!(Archive::read(&whole[..cut]).is_err(), "cut at {cut}");
     }
     let whole_archive = Archive::read(&whole[..]).unwrap();
-    let mut refused = 0;
-    for place in 0..whole.len() {
+    let (mut changes, mut refused) = (0, 0);
+    // Each would take long.
+    for place in (0..whole.len()).step_by(37) {
+        changes += 1;
         let mut changed = whole.clone();
         changed[place] ^= 0x20;
         match Archive::read(&changed[..]) {
@@ -153,7 +191,7 @@ fn a_damaged_archive_is_no_archive() {
             ),
         }
     }
-    assert!(refused * 100 > whole.len() * 95, "{refused} of {}", whole.len());
+    assert!(refused * 100 > changes * 95, "{refused} of {changes}");
     assert!(error(b"PK\x03\x04").contains("no archive of the suite, or it is damaged"));
     assert!(error(b"").contains("no manifest.toml") || error(b"").contains("damaged"));
 }
@@ -170,7 +208,66 @@ fn an_archive_that_grows_without_end_is_refused() {
     encoder.flush().unwrap();
     let error = error(&encoder.finish().unwrap());
     assert!(
-        error.contains("larger than an archive of the suite can be: manifest.toml"),
+        error.contains("larger than an archive of the suite can be: manifest.toml goes beyond 33554432 bytes"),
         "{error}"
+    );
+}
+
+/// What would give the next entry another name, as long as all memory, is neither read nor shown.
+#[test]
+fn a_header_that_grows_without_end_is_refused_unread() {
+    for kind in [
+        EntryType::GNULongName,
+        EntryType::GNULongLink,
+        EntryType::XHeader,
+        EntryType::XGlobalHeader,
+        EntryType::GNUSparse,
+    ] {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        header.as_old_mut().name[..6].copy_from_slice(b"a name");
+        header.set_size(2 << 30);
+        header.set_cksum();
+        let mut archive = zstd::encode_all(&header.as_bytes()[..], 1).unwrap();
+        // Each frame is a sixteenth of a gigabyte, once it is decompressed.
+        let frame = zstd::encode_all(io::repeat(b'n').take(64 << 20), 1).unwrap();
+        (0..32).for_each(|_| archive.extend(&frame));
+        let error = error(&archive);
+        assert!(
+            error.contains("which is no file"),
+            "{kind:?}: {}",
+            &error[..error.len().min(200)]
+        );
+    }
+}
+
+#[test]
+fn an_archive_of_too_much_in_all_is_refused_at_any_place() {
+    let frame = zstd::encode_all(io::repeat(0).take(64 << 20), 1).unwrap();
+    // Behind the end of what it has.
+    let mut archive = of(&[(EntryType::Regular, "manifest.toml", MANIFEST.as_bytes())]);
+    (0..9).for_each(|_| archive.extend(&frame));
+    let behind = error(&archive);
+    assert!(
+        behind.contains("decompressed, it goes beyond 536870912 bytes"),
+        "{behind}"
+    );
+
+    // In files, each of which would do.
+    let mut archive = Vec::new();
+    let half = zstd::encode_all(io::repeat(0).take(30 << 20), 1).unwrap();
+    for number in 0..18 {
+        let mut header = Header::new_ustar();
+        header.set_entry_type(EntryType::Regular);
+        header.set_path(format!("p2/a{number}.wasm")).unwrap();
+        header.set_size(30 << 20);
+        header.set_cksum();
+        archive.extend(zstd::encode_all(&header.as_bytes()[..], 1).unwrap());
+        archive.extend(&half);
+    }
+    let files = error(&archive);
+    assert!(
+        files.contains("decompressed, it goes beyond 536870912 bytes"),
+        "{files}"
     );
 }

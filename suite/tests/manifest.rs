@@ -1,6 +1,6 @@
 //! What a manifest may say, and what is said about one that is wrong.
 
-use childproof_suite::{Ended, Expect, Flavour, Manifest, Setting, SettingError};
+use childproof_suite::{Ended, Expect, Flavour, Manifest, Setting, SettingError, Tier};
 
 const HEAD: &str =
     "format = 1\nsuite = \"1.2.3\"\npackages = [\"a:b@0.2.0\"]\n\n[policy.grants]\nsh = { program = \"sh\" }\n\n";
@@ -24,7 +24,7 @@ fn error(guests: &str) -> (usize, usize, String) {
 }
 
 fn names(manifest: &Manifest) -> Vec<String> {
-    manifest.cases().map(|case| case.to_string()).collect()
+    manifest.cases(Tier::Full).map(|case| case.to_string()).collect()
 }
 
 #[test]
@@ -53,11 +53,30 @@ host_only = "no"
             "b/0.3/reduced/two"
         ]
     );
-    let case = manifest.cases().nth(2).unwrap();
+    let case = manifest.cases(Tier::Full).nth(2).unwrap();
     assert_eq!(
         (case.args, case.expect, case.flavour),
         (&["1".to_owned()][..], &Expect::Trap, Flavour::P3)
     );
+}
+
+#[test]
+fn a_guest_that_is_about_no_tier_is_run_in_any() {
+    let manifest = manifest(
+        "[guests.a]\nonly = { flavour = \"0.2\", because = \"so\" }\n[guests.b]\nonly = { flavour = \"0.2\", because = \"so\" }\n\
+         tiers = [\"none\", \"full\"]\n[guests.c]\nonly = { flavour = \"0.2\", because = \"so\" }\n\
+         not_in = { tier = \"reduced\", because = \"so\" }\n",
+    );
+    for (tier, other) in [(Tier::Full, "full"), (Tier::Reduced, "full"), (Tier::None, "none")] {
+        let names: Vec<_> = manifest.cases(tier).map(|case| case.to_string()).collect();
+        let expected = [
+            &format!("a/0.2/{tier}"),
+            "b/0.2/none",
+            "b/0.2/full",
+            &format!("c/0.2/{other}"),
+        ];
+        assert_eq!(names, expected);
+    }
 }
 
 #[test]
@@ -88,6 +107,26 @@ fn what_is_wrong_is_said_with_its_place() {
         ("[guests.a]\n\n[gests.b]\n", (3, 2), "unknown field `gests`"),
         ("[guests.a]\nexpect = \"succes\"\n", (2, 10), "unknown variant `succes`"),
         ("[guests.a]\nexpect = { exit = 256 }\n", (2, 19), "256"),
+        (
+            "[guests.a]\ntiers = [\"full\"]\nnot_in = { tier = \"none\", because = \"so\" }\n",
+            (1, 9),
+            "`not_in` is for what has no `tiers`",
+        ),
+        (
+            "[guests.a]\nnot_in = { tier = \"full\", because = \"so\" }\n",
+            (1, 9),
+            "the full tier is for all",
+        ),
+        (
+            "[guests.a]\nexpect = { exit = 125 }\n",
+            (1, 9),
+            "guests.a: it is to end with the exit code 125",
+        ),
+        (
+            "[guests.a.runs]\nb = { expect = { exit = 77 } }\n",
+            (1, 9),
+            "exit code 77, which says something else",
+        ),
         (
             "[guests.a]\ntiers = [\"fuller\"]\n",
             (2, 10),
@@ -125,11 +164,54 @@ fn what_is_wrong_is_said_with_its_place() {
             (1, 9),
             "\"..\" is no name of a file",
         ),
+        (
+            "[guests.a]\nargs = [\"${dta}\"]\n",
+            (1, 9),
+            "guests.a: \"${dta}\" has an unknown placeholder, ${dta}",
+        ),
+        (
+            "[guests.a]\nargs = [\"${data\"]\n",
+            (1, 9),
+            "has a placeholder without an end",
+        ),
+        (
+            "[guests.a]\nstarter = [\"sh\", \"${}\"]\n",
+            (1, 9),
+            "unknown placeholder",
+        ),
+        (
+            "[guests.a.runs]\nb = { args = [\"${b}\"] }\n",
+            (1, 9),
+            "unknown placeholder, ${b}",
+        ),
+        (
+            "[guests.a]\npolicy.grants.x.forms = [[{ regex = \"${c}\" }]]\n",
+            (1, 9),
+            "unknown placeholder, ${c}",
+        ),
         ("[guests.a\n", (1, 10), ""),
     ] {
         let (line, column, message) = error(guests);
         assert_eq!((line, column), place, "{guests}: {message}");
         assert!(message.contains(part), "{guests}: {message}");
+    }
+}
+
+#[test]
+fn the_policy_of_all_is_looked_at_too() {
+    let text = "format = 1\nsuite = \"1\"\npackages = []\nguests = {}\npolicy.grants.a.program = \"${d}/a\"\n";
+    let error = Manifest::from_toml(text).unwrap_err().to_string();
+    assert_eq!(error, "5:1: policy: \"${d}/a\" has an unknown placeholder, ${d}");
+}
+
+#[test]
+fn a_message_repeats_no_long_text() {
+    for text in [
+        format!("[guests.a]\nargs = [\"{}${{x}}\"]\n", "x".repeat(1 << 20)),
+        format!("[guests.a]\n{} = 1\n", "x".repeat(1 << 20)),
+    ] {
+        let (_, _, message) = error(&text);
+        assert!(message.len() < 1000, "{} bytes", message.len());
     }
 }
 
@@ -164,7 +246,7 @@ programs.own = { executable = "#!/bin/sh\n" }
 programs.busy = { busy = "true" }
 "##,
     );
-    let case = manifest.cases().next().unwrap();
+    let case = manifest.cases(Tier::Full).next().unwrap();
     let setting = Setting::new(&manifest, &case).unwrap();
     let (data, programs) = (setting.data(), setting.programs());
     assert_eq!(setting.args(), [data.to_str().unwrap(), "$x {y}"]);
@@ -204,7 +286,7 @@ programs.busy = { busy = "true" }
 fn what_cannot_be_prepared_is_named() {
     let prepare = |guest: &str| {
         let manifest = manifest(&format!("[guests.a]\n{guest}\n"));
-        let case = manifest.cases().next().unwrap();
+        let case = manifest.cases(Tier::Full).next().unwrap();
         Setting::new(&manifest, &case).unwrap_err()
     };
     for guest in [
@@ -219,8 +301,6 @@ fn what_cannot_be_prepared_is_named() {
         }
     }
     for (guest, part) in [
-        ("args = [\"${dta}\"]", "${dta}"),
-        ("args = [\"${data\"]", "without an end"),
         ("policy.grants.x = 1", "x of its policy is no table"),
         ("policy.confine = 1", "confine of its policy is no table"),
     ] {

@@ -351,7 +351,7 @@ fn cases(guest: &'static str, flavour: Flavour) -> impl Iterator<Item = childpro
         .guests
         .get(guest)
         .unwrap_or_else(|| panic!("tests/suite.toml says nothing of {guest}"));
-    given.cases(guest, flavour.declared())
+    given.cases(guest, flavour.declared(), Tier::default())
 }
 
 /// A call to stop a guest, wherever it is: in its own code, where the epoch gets at it, or waiting in the host.

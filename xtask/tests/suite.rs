@@ -42,7 +42,7 @@ fn suite(cases: &[&str], script: &str) -> Output {
 fn childproof(more: &str) -> String {
     let (_, childproof) = built();
     format!(
-        "exec {} run --quiet --env RUST_BACKTRACE=0 --policy \"$CHILDPROOF_SUITE_POLICY\" \
+        "unset RUST_LOG\nexec {} run --quiet --env RUST_BACKTRACE=0 --policy \"$CHILDPROOF_SUITE_POLICY\" \
          --dir \"$CHILDPROOF_SUITE_DATA\"::/data \"$@\" {more}",
         childproof.display()
     )

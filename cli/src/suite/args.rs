@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use childproof_suite::Flavour;
+use childproof_suite::{Flavour, Tier};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueHint};
 
@@ -17,6 +17,7 @@ Examples:
   childproof suite childproof-suite.tar.zst row05 --flavour 0.3
   childproof suite childproof-suite.tar.zst --list
   childproof suite childproof-suite.tar.zst --runner ./run-on-my-host --fast
+  childproof suite childproof-suite.tar.zst --tier none --runner ./run-on-my-host
 
 A case is named GUEST/FLAVOUR/TIER, and /RUN where its guest is run in more than one way. Each is one line of the report:
   ok       NAME
@@ -43,6 +44,9 @@ pub(crate) struct SuiteArgs {
     /// Run only the cases of one flavour of the interface.
     #[arg(long, value_name = "VERSION", value_parser = flavour())]
     pub(crate) flavour: Option<Flavour>,
+    /// Confine the processes so, in the cases of all guests that are not about certain tiers.
+    #[arg(long, value_name = "TIER", value_parser = tier(), default_value = Tier::Full.name())]
+    pub(crate) tier: Tier,
     /// Print the names of the cases, and what no archive can ask, and run nothing.
     #[arg(long)]
     pub(crate) list: bool,
@@ -67,6 +71,14 @@ fn flavour() -> impl TypedValueParser<Value = Flavour> {
             true => Flavour::P2,
             false => Flavour::P3,
         }
+    })
+}
+
+/// The same of the tiers.
+fn tier() -> impl TypedValueParser<Value = Tier> {
+    PossibleValuesParser::new(Tier::ALL.map(Tier::name)).map(|name| {
+        let named = Tier::ALL.into_iter().find(|tier| tier.name() == name);
+        named.unwrap_or_default()
     })
 }
 

@@ -29,6 +29,9 @@ pub(crate) const KILL_HOST: u8 = b'k';
 /// How long the processes of a host that has ended may take to end, and how long killed ones may.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How often is looked for those that cannot be watched.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// What became of a host.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Report {
@@ -40,6 +43,12 @@ pub(crate) struct Report {
     pub(crate) signal: Option<i32>,
     /// The processes that were still there when it had ended.
     pub(crate) left: Vec<String>,
+}
+
+impl Report {
+    fn has_ended(&self) -> bool {
+        self.code.is_some() || self.signal.is_some()
+    }
 }
 
 pub(crate) fn keep(args: &KeeperArgs) -> Result<ExitCode> {
@@ -73,7 +82,7 @@ fn follow(host: Pid, may_leave: bool) -> Result<Report> {
     let mut end_all = false;
     let mut deadline = None;
     while collect(host, &mut report)? {
-        let has_ended = report.code.is_some() || report.signal.is_some();
+        let has_ended = report.has_ended();
         let children = children()?;
         if has_ended && may_leave {
             end_all = true;
@@ -98,20 +107,19 @@ fn follow(host: Pid, may_leave: bool) -> Result<Report> {
                 let _ = kill_process(*child, Signal::KILL);
             }
         }
-        // One that ended in between has no descriptor, and is collected in the next round.
+        // One that ended in between has no descriptor, nor has one for which there is none left.
         let watched: Vec<_> = children
             .iter()
             .flat_map(|child| pidfd_open(*child, PidfdFlags::empty()))
             .collect();
-        if watched.len() < children.len() {
-            continue;
-        }
         let mut polled: Vec<_> = watched.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
         let stdin = io::stdin();
         if control.is_some() {
             polled.push(PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN));
         }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let look = (watched.len() < children.len()).then_some(LOOK);
+        let left = left.into_iter().chain(look).min();
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
         match poll(&mut polled, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
@@ -135,7 +143,8 @@ fn follow(host: Pid, may_leave: bool) -> Result<Report> {
 fn collect(host: Pid, report: &mut Report) -> Result<bool> {
     loop {
         match wait(WaitOptions::NOHANG) {
-            Ok(Some((pid, status))) if pid == host => {
+            // Once it was collected, another one may have its number.
+            Ok(Some((pid, status))) if pid == host && !report.has_ended() => {
                 let status = ExitStatus::from_raw(status.as_raw());
                 (report.code, report.signal) = (status.code(), status.signal());
             }

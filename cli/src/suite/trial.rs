@@ -3,26 +3,25 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use childproof_suite::case::{CANNOT, FAILED, TRAPPED};
 use childproof_suite::{Case, Ended, Expect, Manifest, Setting, SettingError, Tier};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::args::KEEPER;
 use super::keeper::{KILL_HOST, Report};
-use crate::exit;
+use super::stream::Stream;
 
-/// How much of a stream is kept for the report and for comparison, in bytes.
-const KEPT: usize = 1 << 20;
 /// How long the keeper may take to end, beyond what it waits itself.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The code by which a runner says that it cannot do what a case needs: as in the test suites of many projects.
-pub(crate) const CANNOT: i32 = 77;
+/// How long the ends of its streams may take to come when all that the host started has ended: they are there already, unless
+/// somebody else holds the streams.
+const ENDS: Duration = Duration::from_secs(5);
 
 /// What starts a host.
 #[derive(Clone, Debug)]
@@ -60,12 +59,14 @@ pub(crate) struct Trial {
 
 impl Trial {
     /// Runs it to its end. `stop` turns true when the suite is asked to end.
-    pub(crate) async fn run(self, stop: watch::Receiver<bool>) -> Result<Verdict> {
-        match Setting::new(self.manifest, &self.case) {
+    pub(crate) async fn run(self, stop: watch::Receiver<bool>) -> Verdict {
+        let verdict = match Setting::new(self.manifest, &self.case) {
             Ok(setting) => self.run_in(&setting, stop).await,
             Err(error @ SettingError::MissingTool(_)) => Ok(Verdict::Skipped(error.to_string())),
             Err(error) => Err(error.into()),
-        }
+        };
+        // The other cases go on.
+        verdict.unwrap_or_else(|error| Verdict::Failed(vec![format!("it cannot be run: {error:#}")], String::new()))
     }
 
     async fn run_in(&self, setting: &Setting, mut stop: watch::Receiver<bool>) -> Result<Verdict> {
@@ -76,13 +77,19 @@ impl Trial {
             .context("cannot start what keeps a case together")?;
         let mut control = keeper.stdin.take();
         let sign = match self.case.expect {
-            Expect::KilledAt(sign) => sign.clone().into_bytes(),
-            _ => Vec::new(),
+            Expect::KilledAt(sign) => sign.as_bytes(),
+            _ => &[],
         };
-        let signed = Arc::new(Notify::new());
-        let stdout = tokio::spawn(read(keeper.stdout.take(), sign, signed.clone()));
-        let stderr = tokio::spawn(read(keeper.stderr.take(), Vec::new(), Arc::new(Notify::new())));
-        let (mut killed, mut late, mut interrupted) = (false, false, false);
+        let given = self.case.given;
+        let (mut stdout, mut stderr, signed) = (Stream::default(), Stream::default(), Notify::new());
+        let (from_stdout, from_stderr) = (keeper.stdout.take(), keeper.stderr.take());
+        let mut reading = Box::pin(async {
+            tokio::join!(
+                stdout.read(from_stdout, given.stdout.as_ref(), sign, &signed),
+                stderr.read(from_stderr, given.stderr.as_ref(), &[], &signed),
+            );
+        });
+        let (mut killed, mut late, mut interrupted, mut all_read) = (false, false, false, false);
         let deadline = tokio::time::sleep(self.timeout);
         tokio::pin!(deadline);
         loop {
@@ -108,6 +115,10 @@ impl Trial {
                     late = true;
                 }
                 () = stopped(&mut stop), if !interrupted => interrupted = true,
+                () = &mut reading, if !all_read => {
+                    all_read = true;
+                    continue;
+                }
             }
             // The keeper ends everything when this is closed.
             control = None;
@@ -122,22 +133,34 @@ impl Trial {
             return Ok(Verdict::Failed(vec![problem], String::new()));
         };
         let report: Report = serde_json::from_slice(&report)?;
-        let (stdout, stderr) = (stdout.await?, stderr.await?);
-        let said = String::from_utf8_lossy(&stderr).into_owned();
-        if matches!(self.runner, Runner::Other(_)) && report.code == Some(CANNOT) {
-            let why = said.lines().next().unwrap_or("the runner does not say why").to_owned();
-            return Ok(Verdict::Skipped(why));
+        if !all_read {
+            tokio::select! {
+                biased;
+                () = &mut reading => all_read = true,
+                () = stopped(&mut stop) => return Ok(Verdict::Interrupted),
+                () = tokio::time::sleep(ENDS) => {}
+            }
         }
-        let problems = match late {
+        drop(reading);
+        if matches!(self.runner, Runner::Other(_)) && report.code == Some(i32::from(CANNOT)) {
+            let why = Some(stderr.first_line()).filter(|why| !why.is_empty());
+            return Ok(Verdict::Skipped(
+                why.unwrap_or_else(|| "the runner does not say why".to_owned()),
+            ));
+        }
+        let mut problems = match late {
             true => vec![format!(
                 "it did not end within {}",
                 humantime::format_duration(self.timeout)
             )],
             false => compare(&self.case, &report, killed, &stdout, &stderr),
         };
+        if !all_read {
+            problems.push("a process that the host did not start still holds its standard output or error".to_owned());
+        }
         Ok(match problems.is_empty() {
             true => Verdict::Passed,
-            false => Verdict::Failed(problems, said),
+            false => Verdict::Failed(problems, stderr.end()),
         })
     }
 
@@ -164,6 +187,8 @@ impl Trial {
                 keeper
                     .arg(own)
                     .args(["run", "--quiet", "--env", "RUST_BACKTRACE=0", "--policy"]);
+                // What it logs would be on the standard error, which some cases compare.
+                keeper.env_remove("RUST_LOG");
                 keeper.arg(setting.policy_file()).arg("--dir").arg(dir)
             }
         };
@@ -198,30 +223,16 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
-/// Reads to the end, and keeps what comes first. Says so as soon as `sign`, if it is not empty, is in that.
-async fn read(stream: Option<impl AsyncRead + Unpin>, sign: Vec<u8>, signed: Arc<Notify>) -> Vec<u8> {
-    let mut kept = Vec::new();
-    let Some(mut stream) = stream else { return kept };
-    let mut chunk = vec![0; 64 << 10];
-    let mut waits = !sign.is_empty();
-    while let Ok(length @ 1..) = stream.read(&mut chunk).await {
-        let room = KEPT.saturating_sub(kept.len());
-        kept.extend(chunk.iter().take(length.min(room)));
-        if waits && kept.windows(sign.len()).any(|window| window == sign) {
-            waits = false;
-            signed.notify_one();
-        }
-    }
-    kept
-}
-
 /// What came and must not, or must and did not come.
-fn compare(case: &Case<'_>, report: &Report, killed: bool, stdout: &[u8], stderr: &[u8]) -> Vec<String> {
+fn compare(case: &Case<'_>, report: &Report, killed: bool, stdout: &Stream, stderr: &Stream) -> Vec<String> {
     let mut problems = Vec::new();
     let expected = case.expect;
     let ended = match (report.code, report.signal) {
         (Some(0), _) => Ok(Ended::Success),
-        (Some(code), _) if code == i32::from(exit::TRAPPED) => Ok(Ended::Trap),
+        (Some(code), _) if code == i32::from(TRAPPED) => Ok(Ended::Trap),
+        (Some(code), _) if code == i32::from(FAILED) => {
+            Err(format!("the host failed itself: it ended with the code {FAILED}"))
+        }
         (Some(code), _) => Ok(Ended::Exit(code)),
         (None, Some(9)) if killed => Ok(Ended::Killed),
         (None, Some(signal)) => Err(format!("the signal {signal} ended the host")),
@@ -235,11 +246,8 @@ fn compare(case: &Case<'_>, report: &Report, killed: bool, stdout: &[u8], stderr
         Ok(ended) => problems.push(format!("expected {expected}, and came {ended}")),
         Err(came) => problems.push(format!("expected {expected}, and {came}")),
     }
-    let mut stream = |name: &str, expected: &Option<String>, came: &[u8]| {
-        if let Some(expected) = expected.as_ref().filter(|expected| expected.as_bytes() != came) {
-            let came = String::from_utf8_lossy(came);
-            problems.push(format!("expected {expected:?} on {name}, and came {came:?}"));
-        }
+    let mut stream = |name: &str, expected: &Option<String>, came: &Stream| {
+        problems.extend(expected.as_ref().and_then(|expected| came.difference(name, expected)));
     };
     stream("stdout", &case.given.stdout, stdout);
     stream("stderr", &case.given.stderr, stderr);

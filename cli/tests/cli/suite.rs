@@ -1,14 +1,13 @@
-//! The suite: archives that are good and bad, hosts that are right and wrong, and what is left of them.
+//! The suite: archives that are good and bad, and hosts that are right and wrong.
+
+mod ends;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
 
 use childproof_suite::Flavour;
 use childproof_suite::archive::pack;
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::command::{Ended, Place};
 use crate::guest::{Guest, Wasi};
@@ -176,6 +175,7 @@ fn a_runner_that_does_not_do_its_work_fails() {
     let childproof = env!("CARGO_BIN_EXE_childproof");
     assert_eq!(passed("exit 0"), [""; 0], "it says that all is well");
     assert_eq!(passed("exit 1"), ["fails"]);
+    assert_eq!(passed("exit 125"), [""; 0], "it says that it has failed itself");
     assert_eq!(passed("exit 134"), ["traps"]);
     assert_eq!(passed("kill -9 $$"), [""; 0]);
     assert_eq!(passed("kill -ABRT $$"), [""; 0]);
@@ -195,6 +195,16 @@ fn a_runner_that_does_not_do_its_work_fails() {
         passed(&format!("echo noise; exec {childproof} run {run} {dir} \"$@\"")),
         ["fails", "traps"],
         "it writes to its standard output"
+    );
+    write_runner(&place, "exit 125");
+    let failed = place
+        .run(["suite", "suite", "fails/0.2", "--runner", "./runner"])
+        .code(1);
+    assert!(
+        line(&failed, "fails/0.2")
+            .ends_with("expected the exit code 1, and the host failed itself: it ended with the code 125"),
+        "{}",
+        failed.stdout()
     );
     let none = place
         .run(["suite", "suite", "says", "--runner", "./no-such-runner"])
@@ -393,177 +403,90 @@ fn an_archive_that_is_none_is_refused_with_the_reason() {
     );
 }
 
-/// Whether a process is there and is no zombie.
-fn lives(pid: &str) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-    stat.rsplit_once(") ")
-        .is_some_and(|(_, fields)| !fields.starts_with('Z'))
-}
-
-/// A process that no signal but one ends, in a session of its own, that is known to be there by the file `pid`.
-const STRAY: &str = "setsid sh -c 'trap \"\" HUP INT TERM; echo $$ >pid.new; mv pid.new pid; exec sleep 1000' &\n\
-                     while ! [ -e pid ]; do :; done\n";
-
 #[test]
-fn what_a_host_leaves_is_a_failure_and_is_ended() {
+fn what_the_operator_logs_is_no_matter() {
     let place = Place::new();
-    write(
-        &place,
-        &[("a", "only = { flavour = \"0.2\", because = \"so\" }", |guest| {
-            guest.end(true)
-        })],
-    );
-    write_runner(&place, STRAY);
-    let ended = place.run(["suite", "suite", "--runner", "./runner"]).code(1);
-    let line = line(&ended, "a/0.2");
-    let pid = place.read("pid");
-    assert!(
-        line.ends_with(&format!(
-            "expected no process to be left, and were left sleep ({})",
-            pid.trim()
-        )),
-        "{line}"
-    );
-    assert!(!lives(&pid));
-
-    // Without a confinement it may.
-    fs::remove_file(place.file("pid")).unwrap();
-    write(
-        &place,
-        &[(
-            "a",
-            "only = { flavour = \"0.2\", because = \"so\" }\ntiers = [\"none\"]",
-            |guest| guest.end(true),
-        )],
-    );
-    place.run(["suite", "suite", "--runner", "./runner"]).code(0);
-    assert!(!lives(&place.read("pid")));
+    write(&place, GOOD);
+    write_runner_of_readme(&place);
+    for args in [&["suite", "suite"][..], &["suite", "suite", "--runner", "./runner"]] {
+        let ended = Ended::of(place.command(args).env("RUST_LOG", "debug").output().unwrap());
+        assert_eq!(lines(&ended.code(0)).1, "10 ok, 0 failed, 0 skipped\n");
+    }
 }
 
 #[test]
-fn a_host_that_takes_too_long_has_failed_and_is_ended_with_all_that_it_started() {
+fn a_case_that_cannot_be_prepared_fails_alone() {
     let place = Place::new();
-    write(
-        &place,
-        &[("a", "only = { flavour = \"0.2\", because = \"so\" }", |guest| {
-            guest.end(true)
-        })],
-    );
-    write_runner(&place, &format!("trap '' INT TERM\n{STRAY}wait; sleep 1000"));
-    let ended = place
-        .run(["suite", "suite", "--timeout", "5s", "--runner", "./runner"])
-        .code(1);
-    assert!(
-        line(&ended, "a/0.2").ends_with("it did not end within 5s"),
-        "{}",
-        ended.stdout()
-    );
-    assert!(!lives(&place.read("pid")));
-}
-
-#[test]
-fn a_host_is_killed_where_that_is_the_case_and_its_processes_must_end() {
-    let place = Place::new();
-    let expect = "only = { flavour = \"0.2\", because = \"so\" }\nexpect = { killed_at = \"up\\n\" }";
     write(
         &place,
         &[
-            ("a", expect, |guest| {
-                guest
-                    .spawn("sh", &["-c", "setsid sleep 1000 & echo up; sleep 1000"])
-                    .wait()
-                    .end(true)
-            }),
-            ("b", expect, |guest| guest.end(true)),
+            ("a", "", |guest| guest.end(true)),
+            ("b", "policy.grants.x = 1", |guest| guest.end(true)),
+            ("c", "", |guest| guest.end(true)),
         ],
     );
-    let ended = place.run(["suite", "suite"]).code(1);
-    assert_eq!(line(&ended, "a/0.2"), "ok       a/0.2/full");
-    assert!(
-        line(&ended, "b/0.2").contains("to be killed there, and came success"),
-        "{}",
-        ended.stdout()
+    let ended = place.run(["suite", "suite", "--flavour", "0.2"]).code(1);
+    let problem = "FAILED   b/0.2/full: it cannot be run: x of its policy is no table";
+    assert_eq!(
+        lines(&ended),
+        (
+            ["FAILED", "ok       a/0.2/full", "ok       c/0.2/full"]
+                .map(|line| line.replace("FAILED", problem))
+                .to_vec(),
+            "2 ok, 1 failed, 0 skipped\n".to_owned()
+        )
     );
-    write_runner(&place, &format!("{STRAY}echo up; wait"));
-    let ended = place.run(["suite", "suite", "a/", "--runner", "./runner"]).code(1);
-    assert!(
-        line(&ended, "a/0.2").contains("and were left sleep"),
-        "{}",
-        ended.stdout()
-    );
-    assert!(!lives(&place.read("pid")));
 }
 
 #[test]
-fn a_starter_becomes_the_host() {
+fn a_report_has_what_a_person_reads() {
     let place = Place::new();
-    write(
-        &place,
-        &[("a", "starter = [\"env\", \"STARTED=${data}\"]", |guest| guest.end(true))],
-    );
-    write_runner(&place, "test \"$STARTED\" = \"$CHILDPROOF_SUITE_DATA\"");
-    place.run(["suite", "suite", "--runner", "./runner"]).code(0);
+    let manifest = format!("stdout = \"{}\"", "x".repeat(1 << 20));
+    write(&place, &[("a", &manifest, |guest| guest.end(true))]);
+    let wrong = "head -c 3000000 /dev/zero | tr '\\0' x\n\
+                 { head -c 3000000 /dev/zero | tr '\\0' '\\n'; head -c 5000 /dev/zero | tr '\\0' y; printf '\\nthe reason\\n'; } >&2\n";
+    write_runner(&place, wrong);
+    let ended = place.run(["suite", "suite", "a/0.2", "--runner", "./runner"]).code(1);
+    let stdout = ended.stdout();
+    assert!(stdout.len() < 5000, "{} bytes", stdout.len());
+    assert!(stdout.contains("which is another from byte 1048576 on"), "{stdout}");
+    assert!(stdout.contains("         | the reason\n"), "{stdout}");
+
+    write_runner(&place, "head -c 3000000 /dev/zero | tr '\\0' x >&2; exit 77");
+    let ended = place.run(["suite", "suite", "a/0.2", "--runner", "./runner"]).code(4);
+    assert!(ended.stdout().len() < 1000, "{} bytes", ended.stdout().len());
 }
 
 #[test]
-fn a_signal_ends_the_suite_and_leaves_nothing() {
+fn a_host_without_tiers_is_asked_for_what_is_about_none() {
     let place = Place::new();
+    let only = "only = { flavour = \"0.2\", because = \"so\" }\n";
+    let about = format!("{only}tiers = [\"reduced\"]");
     write(
         &place,
-        &[("a", "only = { flavour = \"0.2\", because = \"so\" }", |guest| {
-            guest.end(true)
-        })],
-    );
-    assert!(
-        std::process::Command::new("mkfifo")
-            .arg(place.file("ready"))
-            .status()
-            .unwrap()
-            .success()
+        &[
+            ("a", only, |guest| guest.spawn("sh", &["-c", "exit 0"]).wait().end(true)),
+            ("b", &about, |guest| guest.end(true)),
+        ],
     );
     write_runner(
         &place,
-        &format!("trap '' INT TERM\n{STRAY}echo ready >ready; wait; sleep 1000"),
+        "grep -q \"tier = .$CHILDPROOF_SUITE_TIER.$\" \"$CHILDPROOF_SUITE_POLICY\" || exit 1\n\
+         [ \"$CHILDPROOF_SUITE_TIER\" = none ] || { echo no such tier >&2; exit 77; }\n",
     );
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let temporary = place.file("temporary");
-        fs::create_dir_all(&temporary).unwrap();
-        let mut suite = std::process::Command::new("env")
-            .arg("--default-signal=HUP,INT,QUIT,TERM")
-            .arg(env!("CARGO_BIN_EXE_childproof"))
-            .args(["suite", "suite", "--runner", "./runner"])
-            .env("TMPDIR", &temporary)
-            .current_dir(place.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(fs::File::open(place.file("ready")).unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        assert_eq!(line, "ready\n");
-        kill_process(Pid::from_child(&suite), signal).unwrap();
-        let mut stdout = String::new();
-        suite.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-        assert_eq!(suite.wait().unwrap().code(), Some(code), "{stdout}");
-        assert_eq!(stdout, "");
-        assert!(!lives(&place.read("pid")));
-        assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "files are left");
-        fs::remove_file(place.file("pid")).unwrap();
-    }
-    // One that is killed can tidy up nothing, and its processes end all the same: the end of this pipe shows it.
-    let mut suite = place
-        .command(["suite", "suite", "--runner", "./runner"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    fs::read(place.file("ready")).unwrap();
-    suite.kill().unwrap();
-    suite.wait().unwrap();
-    let pid = place.read("pid");
-    while lives(&pid) {
-        std::thread::yield_now();
-    }
+    let ended = place
+        .run(["suite", "suite", "--tier", "none", "--runner", "./runner"])
+        .code(4);
+    assert_eq!(
+        lines(&ended).0,
+        ["SKIPPED  b/0.2/reduced: no such tier", "ok       a/0.2/none"]
+    );
+    let own = place.run(["suite", "suite", "--tier", "none", "a/"]).code(0);
+    assert_eq!(lines(&own).0, ["ok       a/0.2/none"]);
+    let wrong = place.run(["suite", "suite", "--tier", "half"]).code(2);
+    assert!(
+        wrong.stderr().contains("[possible values: full, reduced, none]"),
+        "{}",
+        wrong.stderr()
+    );
 }

@@ -21,7 +21,7 @@ async fn run() {
     let (child, written) = fed("read start; exec cat");
     assert_eq!(child.wait_with_output().await.unwrap().stdout, written);
 
-    let (mut child, written) = fed("read start; cat >/data/written");
+    let (mut child, written) = fed("read start; cat >written");
     assert!(child.wait().await.unwrap().success());
     assert_eq!(fs::read("/data/written").unwrap(), written);
 
