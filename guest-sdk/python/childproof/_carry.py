@@ -122,6 +122,3 @@ class ToProcess(_Carrier[WriteEnd]):
             return False
         self._unsent = self._unsent[count:]
         return count > 0
-
-
-Carrier = FromProcess | ToProcess

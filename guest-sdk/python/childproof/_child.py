@@ -1,7 +1,6 @@
 """The processes of this guest, from their start until their end was seen."""
 
 import errno
-import os
 from collections.abc import Callable
 from typing import Literal
 
@@ -10,7 +9,7 @@ from wit_world.imports import childproof_process as process
 from wit_world.imports import wasi_io_poll as io_poll
 
 from . import _signals
-from ._errors import os_error
+from ._errors import os_error, system_error
 from ._resource import hold, release
 
 EndedBy = Literal["itself", "guest", "wall-time", "output", "cpu-time", "memory", "file-size"]
@@ -72,7 +71,7 @@ class Child:
         """
         name = _signals.to_host(number)
         if self._handle is None:
-            raise no_such_process()
+            raise system_error(errno.ESRCH)
         try:
             if isinstance(name, process.Signal_Kill):
                 # No policy forbids this one, and it reaches the whole tree.
@@ -118,15 +117,10 @@ def child(pid: int) -> Child:
     """The process of this number. Raises ``ProcessLookupError`` for a number that is none, or no longer."""
     found = _children.get(pid)
     if found is None:
-        raise no_such_process()
+        raise system_error(errno.ESRCH)
     return found
 
 
 def children() -> list[Child]:
     """All processes whose end nobody has asked for yet, the first started first."""
     return list(_children.values())
-
-
-def no_such_process() -> OSError:
-    """What the system says of a process that is not there: a ``ProcessLookupError``."""
-    return OSError(errno.ESRCH, os.strerror(errno.ESRCH))

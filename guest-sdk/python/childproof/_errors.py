@@ -66,13 +66,13 @@ def os_error(failure: Err[process.Error], program: object = None, cwd: object = 
     """
     error = failure.value
     if number := _PLAIN.get(type(error)):
-        return _named(number, os.strerror(number), program)
+        return system_error(number, program)
     if number := _DIRECTORY.get(type(error)):
-        return _named(number, os.strerror(number), cwd)
+        return system_error(number, cwd)
     match error:
         case process.Error_UnknownGrant(value):
             # The text is the system's, which programs may compare. What is missing is a grant: a note in the traceback.
-            unknown = _named(errno.ENOENT, os.strerror(errno.ENOENT), program)
+            unknown = system_error(errno.ENOENT, program)
             unknown.add_note(value)
             return unknown
         case process.Error_Refused(value):
@@ -87,6 +87,11 @@ def os_error(failure: Err[process.Error], program: object = None, cwd: object = 
             return _named(errno.EIO, value, program)
         case _:
             return _named(errno.EIO, repr(error), program)
+
+
+def system_error(number: int, filename: object = None) -> OSError:
+    """The exception for an error number, in the system's own words."""
+    return _named(number, os.strerror(number), filename)
 
 
 def _named(number: int, message: str, filename: object) -> OSError:

@@ -15,6 +15,7 @@ from componentize_py_types import Err
 from wit_world.imports import wasi_filesystem as filesystem
 from wit_world.imports import wasi_filesystem_preopens
 
+from ._errors import system_error
 from ._resource import release
 
 
@@ -34,7 +35,7 @@ def place(path: str) -> Iterator[tuple[filesystem.Descriptor, str | None]]:
             if full[: len(prefix)] == prefix and (best is None or len(prefix) >= best[0]):
                 best = len(prefix), directory
         if best is None:
-            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            raise system_error(errno.ENOENT, path)
         depth, directory = best
         yield directory, "/".join(full[depth:]) or None
     finally:

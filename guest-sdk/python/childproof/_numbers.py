@@ -12,8 +12,10 @@ from collections.abc import Buffer, Iterable
 from typing import Any
 
 from ._carry import close_later
-from ._pipe import PipeFile, PipeReader, PipeWriter, await_any, numbered, pipe_of
+from ._errors import system_error
+from ._pipe import PipeReader, PipeWriter, numbered, pipe_of
 from ._resource import sweep
+from ._wait import wait
 
 _read, _write, _close = os.read, os.write, os.close
 _get_blocking, _set_blocking = os.get_blocking, os.set_blocking
@@ -26,11 +28,9 @@ def read(fd: int, length: int, /) -> bytes:
     if pipe is None:
         return _read(fd, length)
     if not isinstance(pipe, PipeReader):
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    data = pipe.read(length)
-    if data is None:
-        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-    return data
+        raise system_error(errno.EBADF)
+    data: bytes | None = pipe.read(length)
+    return _unless_it_would_wait(data)
 
 
 def write(fd: int, data: Buffer, /) -> int:
@@ -39,11 +39,14 @@ def write(fd: int, data: Buffer, /) -> int:
     if pipe is None:
         return _write(fd, data)
     if not isinstance(pipe, PipeWriter):
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    count = pipe.write(data)
-    if count is None:
-        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-    return count
+        raise system_error(errno.EBADF)
+    return _unless_it_would_wait(pipe.write(data))
+
+
+def _unless_it_would_wait[T](answer: T | None) -> T:
+    if answer is None:
+        raise system_error(errno.EAGAIN)
+    return answer
 
 
 def close(fd: int) -> None:
@@ -84,8 +87,8 @@ def select(
     if timeout is not None and timeout < 0:
         raise ValueError("timeout must be non-negative")
     sweep()
-    ready = await_any(list(pipes.values()), timeout)
-    places = [place for place, pipe in pipes.items() if pipe in ready]
+    ready = wait([pipe.end.pollable() for pipe in pipes.values()], timeout)
+    places = [place for index, place in enumerate(pipes) if index in ready]
     return (
         [reading[place] for place in places if place < len(reading)],
         [writing[place - len(reading)] for place in places if place >= len(reading)],

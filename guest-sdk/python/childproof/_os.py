@@ -7,7 +7,8 @@ anybody else.
 import errno
 import os
 
-from ._child import Child, child, children, no_such_process
+from ._child import Child, child, children
+from ._errors import system_error
 from ._resource import sweep
 from ._wait import serve, wait
 
@@ -54,7 +55,7 @@ def _awaited(pid: int) -> list[Child]:
     except ProcessLookupError:
         awaited = []
     if not awaited:
-        raise OSError(errno.ECHILD, os.strerror(errno.ECHILD))
+        raise system_error(errno.ECHILD)
     return awaited
 
 

@@ -7,15 +7,15 @@ A file has a number, as ``fileno`` of any file, by which another process can be 
 import errno
 import io
 import itertools
-import os
 import weakref
-from collections.abc import Buffer, Sequence
+from collections.abc import Buffer
 from typing import Any, Protocol
 
 from componentize_py_types import Err
 from wit_world.imports import wasi_io_poll as io_poll
 from wit_world.imports import wasi_io_streams as streams
 
+from ._errors import system_error
 from ._resource import abandon, hold, let_go, release, sweep
 from ._wait import wait
 
@@ -127,7 +127,7 @@ def _end_of(failure: Err[streams.StreamError]) -> bytes:
 
 def _write_error(failure: Err[streams.StreamError]) -> OSError:
     if isinstance(failure.value, streams.StreamError_Closed):
-        return BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+        return system_error(errno.EPIPE)
     return _failed(failure.value)
 
 
@@ -240,19 +240,13 @@ class PipeWriter(PipeFile[WriteEnd]):
             pass
 
 
-def await_any(files: Sequence[PipeFile[Any]], timeout: float | None) -> list[PipeFile[Any]]:
-    """Wait until the end of one is ready, and answer those that are."""
-    ready = wait([file.end.pollable() for file in files], timeout)
-    return [file for place, file in enumerate(files) if place in ready]
-
-
 def numbered(number: int) -> PipeFile[Any] | None:
     """The pipe of this number; ``None`` if it is the number of something else. Raises ``OSError`` if that pipe is closed."""
     if number < _FIRST_NUMBER:
         return None
     file = _files.get(number)
     if file is None or file.closed:
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        raise system_error(errno.EBADF)
     return file
 
 

@@ -54,7 +54,6 @@ def wait(pollables: Sequence[io_poll.Pollable], timeout: float | None) -> set[in
     """
     if not pollables and timeout is None:
         raise RuntimeError("nothing to wait for")
-    sweep()
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         going_on = _sources()
