@@ -14,7 +14,7 @@ from typing import Any
 from wit_world.imports import wasi_cli_stdin
 from wit_world.imports import wasi_io_poll as io_poll
 
-from ._pipe import PipeReader, PipeWriter, ReadEnd, pipe_of
+from ._pipe import PipeReader, PipeWriter, ReadEnd, WriteEnd, pipe_of
 from ._resource import sweep
 from ._transports import ReadTransport, SubprocessTransport, WriteTransport
 from ._wait import wait
@@ -108,21 +108,24 @@ class EventLoop(asyncio.BaseEventLoop):
             end = ReadEnd(wasi_cli_stdin.get_stdin())
         else:
             raise NotImplementedError(f"only a process's pipe or sys.stdin can be read by the event loop, not {pipe!r}")
-        protocol = protocol_factory()
-        waiter = self.create_future()
-        transport = ReadTransport(self, pipe, end, protocol, waiter)
-        await _connected(waiter, transport)
-        return transport, protocol
+        return await self._connect(ReadTransport, protocol_factory, pipe, end)
 
     async def connect_write_pipe(self, protocol_factory: Any, pipe: Any) -> Any:
         """Write to a pipe of a process."""
         file = pipe_of(pipe)
         if not isinstance(file, PipeWriter):
             raise NotImplementedError(f"only a process's pipe can be written by the event loop, not {pipe!r}")
+        return await self._connect(WriteTransport, protocol_factory, pipe, file.end)
+
+    async def _connect(self, make: Any, protocol_factory: Any, pipe: Any, end: ReadEnd | WriteEnd) -> Any:
         protocol = protocol_factory()
-        waiter = self.create_future()
-        transport = WriteTransport(self, pipe, file.end, protocol, waiter)
-        await _connected(waiter, transport)
+        transport = make(self, pipe, end, protocol)
+        try:
+            # One turn of the loop: the protocol is told of the connection in it.
+            await asyncio.sleep(0)
+        except BaseException:
+            transport.close()
+            raise
         return transport, protocol
 
     async def _make_subprocess_transport(
@@ -150,11 +153,3 @@ class EventLoop(asyncio.BaseEventLoop):
             await transport._wait()
             raise
         return transport
-
-
-async def _connected(waiter: asyncio.Future[None], transport: ReadTransport | WriteTransport) -> None:
-    try:
-        await waiter
-    except BaseException:
-        transport.close()
-        raise

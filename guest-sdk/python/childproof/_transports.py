@@ -2,13 +2,13 @@
 
 import asyncio
 import errno
-import os
 import subprocess
 import warnings
 from asyncio import base_subprocess, transports
 from asyncio.log import logger
 from typing import TYPE_CHECKING, Any, cast
 
+from ._errors import system_error
 from ._pipe import READ_LEN, ReadEnd, WriteEnd
 from ._popen import Popen
 from ._resource import abandon
@@ -17,31 +17,37 @@ if TYPE_CHECKING:
     from ._loop import EventLoop, Watch
 
 
-class ReadTransport(transports.ReadTransport):
-    """The reading end of a pipe."""
+class _PipeTransport[E: ReadEnd | WriteEnd](transports.BaseTransport):
+    """What both directions have alike."""
 
-    def __init__(
-        self, loop: "EventLoop", pipe: Any, end: ReadEnd, protocol: Any, waiter: asyncio.Future[None]
-    ) -> None:
-        super().__init__({"pipe": pipe})
+    _failure: str
+    """What the loop is told when the host reports an error."""
+
+    def _open(self, loop: "EventLoop", pipe: Any, end: E, protocol: Any) -> None:
         self._loop = loop
         self._pipe = pipe
         self._end = end
         self._protocol = protocol
         self._watch: Watch | None = None
         self._closing = False
-        self._paused = False
+        self._is_lost = False
         loop.call_soon(protocol.connection_made, self)
-        # Nothing is read before the protocol knows of the connection.
-        loop.call_soon(self._resume)
-        loop.call_soon(_set, waiter)
 
-    def __repr__(self) -> str:
-        state = "closed" if self._closing else "paused" if self._paused else "reading"
-        return f"<{type(self).__name__} {state}>"
+    def set_protocol(self, protocol: Any) -> None:
+        self._protocol = protocol
 
-    def _resume(self) -> None:
-        if not self._closing and not self._paused and self._watch is None:
+    def get_protocol(self) -> Any:
+        return self._protocol
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def _ready(self) -> None:
+        """The end is ready, or was closed by somebody else, or given to a process."""
+        raise NotImplementedError
+
+    def _start(self) -> None:
+        if self._watch is None:
             self._watch = self._loop.watch(self._end.source, self._ready)
 
     def _stop(self) -> None:
@@ -49,9 +55,58 @@ class ReadTransport(transports.ReadTransport):
             self._watch.stop()
             self._watch = None
 
+    def _fail(self, error: OSError) -> None:
+        # That nobody reads the pipe any more is for the protocol alone.
+        if not isinstance(error, BrokenPipeError):
+            self._loop.call_exception_handler(
+                {"message": self._failure, "exception": error, "transport": self, "protocol": self._protocol}
+            )
+        self._close(error)
+
+    def _close(self, error: Exception | None) -> None:
+        self._closing = True
+        self._stop()
+        self._loop.call_soon(self._lost, error)
+
+    def _lost(self, error: Exception | None) -> None:
+        if self._is_lost:
+            return
+        self._is_lost = True
+        self._stop()
+        self._end.close()
+        try:
+            self._pipe.close()
+        finally:
+            self._protocol.connection_lost(error)
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        if not self._end.closed:
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+            abandon(self._end.close)
+
+
+class ReadTransport(_PipeTransport[ReadEnd], transports.ReadTransport):
+    """The reading end of a pipe."""
+
+    _failure = "reading from a pipe failed"
+
+    def __init__(self, loop: "EventLoop", pipe: Any, end: ReadEnd, protocol: Any) -> None:
+        super().__init__({"pipe": pipe})
+        self._paused = False
+        self._open(loop, pipe, end, protocol)
+        # Nothing is read before the protocol knows of the connection.
+        loop.call_soon(self._resume)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closing else "paused" if self._paused else "reading"
+        return f"<{type(self).__name__} {state}>"
+
+    def _resume(self) -> None:
+        if self.is_reading():
+            self._start()
+
     def _ready(self) -> None:
         if self._end.closed:
-            # Somebody else has closed it, or given it to a process.
             self._close(None)
             return
         try:
@@ -64,10 +119,8 @@ class ReadTransport(transports.ReadTransport):
         if data:
             self._protocol.data_received(data)
         else:
-            self._closing = True
-            self._stop()
             self._loop.call_soon(self._protocol.eof_received)
-            self._loop.call_soon(self._lost, None)
+            self._close(None)
 
     def is_reading(self) -> bool:
         return not self._paused and not self._closing
@@ -80,65 +133,25 @@ class ReadTransport(transports.ReadTransport):
         self._paused = False
         self._resume()
 
-    def set_protocol(self, protocol: Any) -> None:
-        self._protocol = protocol
-
-    def get_protocol(self) -> Any:
-        return self._protocol
-
-    def is_closing(self) -> bool:
-        return self._closing
-
     def close(self) -> None:
         if not self._closing:
             self._close(None)
 
-    def _fail(self, error: OSError) -> None:
-        self._loop.call_exception_handler(
-            {"message": "reading from a pipe failed", "exception": error, "transport": self, "protocol": self._protocol}
-        )
-        self._close(error)
 
-    def _close(self, error: Exception | None) -> None:
-        self._closing = True
-        self._stop()
-        self._loop.call_soon(self._lost, error)
-
-    def _lost(self, error: Exception | None) -> None:
-        try:
-            self._protocol.connection_lost(error)
-        finally:
-            self._end.close()
-            self._pipe.close()
-
-    def __del__(self, _warn: Any = warnings.warn) -> None:
-        if not self._end.closed:
-            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            abandon(self._end.close)
-
-
-class WriteTransport(transports._FlowControlMixin, transports.WriteTransport):
+class WriteTransport(_PipeTransport[WriteEnd], transports._FlowControlMixin, transports.WriteTransport):
     """The writing end of a pipe."""
+
+    _failure = "writing to a pipe failed"
 
     if TYPE_CHECKING:
 
         def _maybe_pause_protocol(self) -> None: ...
         def _maybe_resume_protocol(self) -> None: ...
 
-    def __init__(
-        self, loop: "EventLoop", pipe: Any, end: WriteEnd, protocol: Any, waiter: asyncio.Future[None]
-    ) -> None:
+    def __init__(self, loop: "EventLoop", pipe: Any, end: WriteEnd, protocol: Any) -> None:
         super().__init__({"pipe": pipe}, loop)
-        self._loop: EventLoop = loop
-        self._pipe = pipe
-        self._end = end
-        self._protocol = protocol
         self._buffer = bytearray()
-        self._watch: Watch | None = None
-        self._closing = False
-        self._is_lost = False
-        loop.call_soon(protocol.connection_made, self)
-        loop.call_soon(_set, waiter)
+        self._open(loop, pipe, end, protocol)
 
     def __repr__(self) -> str:
         state = "closed" if self._closing else f"{len(self._buffer)} bytes to write"
@@ -162,7 +175,7 @@ class WriteTransport(transports._FlowControlMixin, transports.WriteTransport):
                 return
             if not view:
                 return
-            self._watch = self._loop.watch(self._end.source, self._ready)
+            self._start()
         self._buffer += view
         self._maybe_pause_protocol()
 
@@ -173,7 +186,6 @@ class WriteTransport(transports._FlowControlMixin, transports.WriteTransport):
         try:
             count = self._end.try_write(memoryview(bytes(self._buffer[:READ_LEN])))
         except OSError as error:
-            self._buffer.clear()
             self._fail(error)
             return
         del self._buffer[:count]
@@ -182,11 +194,6 @@ class WriteTransport(transports._FlowControlMixin, transports.WriteTransport):
         self._maybe_resume_protocol()
         if not self._buffer and self._closing:
             self._lost(None)
-
-    def _stop(self) -> None:
-        if self._watch is not None:
-            self._watch.stop()
-            self._watch = None
 
     def can_write_eof(self) -> bool:
         return True
@@ -198,15 +205,6 @@ class WriteTransport(transports._FlowControlMixin, transports.WriteTransport):
         if not self._buffer:
             self._loop.call_soon(self._lost, None)
 
-    def set_protocol(self, protocol: Any) -> None:
-        self._protocol = protocol
-
-    def get_protocol(self) -> Any:
-        return self._protocol
-
-    def is_closing(self) -> bool:
-        return self._closing
-
     def close(self) -> None:
         self.write_eof()
 
@@ -216,38 +214,13 @@ class WriteTransport(transports._FlowControlMixin, transports.WriteTransport):
     def hang_up(self) -> None:
         """The process has ended: what was not written never will be."""
         if self._buffer:
-            self._close(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
+            self._close(system_error(errno.EPIPE))
         else:
             self.write_eof()
 
-    def _fail(self, error: OSError) -> None:
-        if not isinstance(error, BrokenPipeError):
-            self._loop.call_exception_handler(
-                {"message": "writing to a pipe failed", "exception": error, "transport": self, "protocol": self._protocol}
-            )
-        self._close(error)
-
     def _close(self, error: Exception | None) -> None:
-        self._closing = True
-        self._stop()
         self._buffer.clear()
-        self._loop.call_soon(self._lost, error)
-
-    def _lost(self, error: Exception | None) -> None:
-        if self._is_lost:
-            return
-        self._is_lost = True
-        self._stop()
-        self._end.close()
-        try:
-            self._pipe.close()
-        finally:
-            self._protocol.connection_lost(error)
-
-    def __del__(self, _warn: Any = warnings.warn) -> None:
-        if not self._end.closed:
-            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            abandon(self._end.close)
+        super()._close(error)
 
 
 class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
@@ -256,6 +229,8 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
     _loop: "EventLoop"
     _proc: Popen | None
 
+    _watch: "Watch"
+
     if TYPE_CHECKING:
         _exit_waiters: list[asyncio.Future[int]]
         _pipes: dict[int, Any]
@@ -263,7 +238,6 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
     def _start(
         self, args: Any, shell: bool, stdin: Any, stdout: Any, stderr: Any, bufsize: int, **kwargs: Any
     ) -> None:
-        self._watch: Watch | None = None
         self._is_connected = False
         proc = subprocess.Popen(
             args, shell=shell, stdin=stdin, stdout=stdout, stderr=stderr, bufsize=bufsize, **kwargs
@@ -280,7 +254,7 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
     def _check(self) -> None:
         """See whether the process has ended."""
         if self._proc is None or self._returncode is not None:
-            self._stop()
+            self._watch.stop()
             return
         if not self._is_connected:
             # Its pipes are being connected, and are told of its end after that.
@@ -293,7 +267,7 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
             code = 255
         if code is None:
             return
-        self._stop()
+        self._watch.stop()
         stdin = self._pipes.get(0)
         if stdin is not None and isinstance(stdin.pipe, WriteTransport):
             stdin.pipe.hang_up()
@@ -306,11 +280,6 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(returncode)
-
-    def _stop(self) -> None:
-        if self._watch is not None:
-            self._watch.stop()
-            self._watch = None
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
         if not self._closed:
@@ -325,8 +294,3 @@ def popen_of(process: asyncio.subprocess.Process) -> Popen:
     if not isinstance(popen, Popen):
         raise TypeError(f"{process!r} was not started by this package")
     return popen
-
-
-def _set(waiter: asyncio.Future[None]) -> None:
-    if not waiter.cancelled():
-        waiter.set_result(None)
