@@ -62,6 +62,21 @@ impl Place {
         Ended(self.other(program, args).output().unwrap())
     }
 
+    /// Runs to the end as on a machine without user namespaces: within one, they can be forbidden.
+    pub(crate) fn run_without_user_namespaces(&self, args: &[&str]) -> Ended {
+        let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
+        let command = [
+            "--user",
+            "--map-root-user",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            env!("CARGO_BIN_EXE_childproof"),
+        ];
+        self.run_other("unshare", [&command[..], args].concat())
+    }
+
     /// Runs to the end, with this on stdin.
     pub(crate) fn run_with<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, stdin: &[u8]) -> Ended {
         let mut child = self

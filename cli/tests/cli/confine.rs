@@ -111,27 +111,12 @@ fn what_a_program_leaves_behind_ends_with_it() {
     assert!(ended.stdout().contains("out\n"));
 }
 
-/// A machine without user namespaces: within a user namespace, they can be forbidden.
-fn without_user_namespaces(place: &Place, args: &[&str]) -> Ended {
-    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
-    let command = [
-        "--user",
-        "--map-root-user",
-        "sh",
-        "-c",
-        script,
-        "sh",
-        env!("CARGO_BIN_EXE_childproof"),
-    ];
-    place.run_other("unshare", [&command[..], args].concat())
-}
-
 #[test]
 fn what_the_machine_cannot_give_is_refused_and_never_replaced() {
     let place = Place::new();
     let run = |confine: &[&str]| {
         let flags = [&["exec", "--allow", "echo"], confine, &["--", "echo", "it ran"]].concat();
-        without_user_namespaces(&place, &flags)
+        place.run_without_user_namespaces(&flags)
     };
     let missing = [
         "a user namespace is not to be had",
@@ -144,7 +129,9 @@ fn what_the_machine_cannot_give_is_refused_and_never_replaced() {
     assert_eq!(run(&["--confine", "none"]).code(0).stdout(), "it ran\n");
     place.write("policy.toml", "[grants.echo]\nprogram = \"echo\"\nargs = \"any\"\n");
     let by_file = ["exec", "--policy", "policy.toml", "--", "echo"];
-    without_user_namespaces(&place, &by_file).failed_saying(&["policy.toml: confine.tier: ", missing[0]]);
+    place
+        .run_without_user_namespaces(&by_file)
+        .failed_saying(&["policy.toml: confine.tier: ", missing[0]]);
 }
 
 #[test]

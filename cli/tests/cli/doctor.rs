@@ -1,7 +1,6 @@
 //! `doctor` says what works here, and does not claim what does not.
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::Value;
 
@@ -30,15 +29,7 @@ fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
 
 /// Runs `doctor` where no user namespace can be made.
 fn without_user_namespaces(place: &Place, args: &[&str]) -> Ended {
-    let doctor = place.command(["doctor"]);
-    let script = r#"echo 0 > /proc/sys/user/max_user_namespaces && exec "$@""#;
-    let output = Command::new("/usr/bin/unshare")
-        .args(["--user", "--map-root-user", "sh", "-c", script, "sh"])
-        .arg(doctor.get_program())
-        .arg("doctor")
-        .args(args)
-        .output();
-    Ended::of(output.expect("util-linux has unshare"))
+    place.run_without_user_namespaces(&[&["doctor"], args].concat())
 }
 
 #[test]
