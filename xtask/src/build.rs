@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::Message;
 
+use crate::files::lock;
+
 /// The target that guests are built for.
 pub const TARGET: &str = "wasm32-wasip2";
 
@@ -108,9 +110,7 @@ pub fn tool(package: &str, version: &str) -> Result<PathBuf> {
     let place = target.join("tools").join(format!("{package}-{version}"));
     let program = place.join("bin").join(package);
     fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
-    // Tests ask for the same tool at the same time.
-    let lock = fs::File::create(place.join("lock")).context("cannot make a lock file")?;
-    lock.lock().context("cannot lock the directory of a tool")?;
+    let _lock = lock(&place.join("lock"))?;
     if program.is_file() {
         return Ok(program);
     }

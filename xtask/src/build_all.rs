@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::files::remove_directory;
 use crate::run;
 
 /// Builds the guest and the command `childproof`, adding the guests' target if it is missing, and runs the guest on the C
@@ -30,16 +30,8 @@ pub fn run(path: Option<&Path>, arguments: &[OsString]) -> Result<ExitCode> {
 
 /// An empty directory for the sample project.
 fn anew() -> Result<PathBuf> {
-    let directory = crate::metadata()?
-        .target_directory
-        .join("build-all")
-        .into_std_path_buf();
-    match fs::remove_dir_all(&directory) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("cannot empty {}", directory.display()));
-        }
-        _ => {}
-    }
+    let directory = crate::target()?.join("build-all");
+    remove_directory(&directory)?;
     fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     Ok(directory)
 }

@@ -1,6 +1,6 @@
 //! The C library of `guest-sdk/c` and what is built with it: its bindings, and calling make.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -8,7 +8,8 @@ use anyhow::{Context, Result, ensure};
 use wit_bindgen_core::{Files, WorldGenerator};
 use wit_parser::Resolve;
 
-use crate::{metadata, root};
+use crate::files::lock;
+use crate::{root, target};
 
 /// The directory of the library.
 pub fn directory() -> PathBuf {
@@ -21,7 +22,7 @@ pub fn directory() -> PathBuf {
 ///
 /// When cargo does not say where that is.
 pub fn build_directory() -> Result<PathBuf> {
-    Ok(metadata()?.target_directory.join("c").into_std_path_buf())
+    Ok(target()?.join("c"))
 }
 
 /// Generates the bindings of `childproof:process` that the library stands on: a header, a source and an object with the
@@ -76,9 +77,7 @@ pub fn build_examples() -> Result<PathBuf> {
 pub fn build(target: &str) -> Result<PathBuf> {
     let build = build_directory()?;
     fs::create_dir_all(&build).with_context(|| format!("cannot make {}", build.display()))?;
-    // Of two that build at the same time, the second finds it done. The lock is given up with the file.
-    let lock = File::create(build.join("lock")).context("cannot make the lock of the build directory")?;
-    lock.lock().context("cannot lock the build directory")?;
+    let _lock = lock(&build.join("lock"))?;
     let bindings = build.join("bindings");
     self::bindings(&bindings)?;
     let target = build.join(target);

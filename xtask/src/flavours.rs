@@ -19,9 +19,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use similar::{Algorithm, DiffTag, TextDiff, capture_diff_slices};
+use similar::{Algorithm, DiffTag, capture_diff_slices};
 
 use items::Item;
+
+use crate::wit::diff;
 
 /// What of an item differs.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,13 +147,6 @@ pub fn disagreement(old: &Path, new: &Path, list: &str) -> Result<String> {
         write!(report, "{}", diff("0.2", &lines(&texts.old), "0.3", &lines(&texts.new)))?;
     }
     Ok(report)
-}
-
-fn diff(old_name: &str, old: &str, new_name: &str, new: &str) -> String {
-    TextDiff::from_lines(old, new)
-        .unified_diff()
-        .header(old_name, new_name)
-        .to_string()
 }
 
 /// Adds what differs between two items of one name, and between their members.

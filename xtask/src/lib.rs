@@ -26,6 +26,7 @@ pub mod c;
 pub mod cpython;
 pub mod demo;
 pub mod deny;
+mod files;
 pub mod flavours;
 pub mod package;
 pub mod python;

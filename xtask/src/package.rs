@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use similar::TextDiff;
 use wit_component::WitPrinter;
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{PackageId, Resolve};
+
+use crate::wit::diff;
 
 /// The directories of the packages, in that of the workspace.
 pub const PACKAGES: [&str; 2] = ["wit/0.2", "wit/0.3"];
@@ -58,7 +59,7 @@ pub fn build(package: &Path, into: &Path) -> Result<PathBuf> {
         let lock = directory.join("wkg.lock");
         fs::read_to_string(&lock).with_context(|| format!("cannot read {}", lock.display()))
     };
-    let drift = drift("wkg.lock", &lock(package)?, "as wkg writes it", &lock(copy.path())?);
+    let drift = diff("wkg.lock", &lock(package)?, "as wkg writes it", &lock(copy.path())?);
     ensure!(drift.is_empty(), "{name}/wkg.lock is not up to date\n{drift}");
 
     verify(&built, package)?;
@@ -79,7 +80,7 @@ pub fn verify(built: &Path, package: &Path) -> Result<()> {
         bail!("{} is a component, not a package of WIT", built.display());
     };
     let (built, package) = (built.display(), package.display());
-    let drift = drift("the source", &source, "the package", &print(&resolve, id)?);
+    let drift = diff("the source", &source, "the package", &print(&resolve, id)?);
     ensure!(drift.is_empty(), "{built} does not say what {package} says\n{drift}");
     Ok(())
 }
@@ -135,17 +136,6 @@ fn print(resolve: &Resolve, package: PackageId) -> Result<String> {
     let mut printer = WitPrinter::default();
     printer.print(resolve, package, &[])?;
     Ok(printer.output.to_string())
-}
-
-/// What differs, as a unified diff; empty if nothing does.
-fn drift(old_name: &str, old: &str, new_name: &str, new: &str) -> String {
-    if old == new {
-        return String::new();
-    }
-    TextDiff::from_lines(old, new)
-        .unified_diff()
-        .header(old_name, new_name)
-        .to_string()
 }
 
 /// Copies what is in the directory `from` to the directory `to`, which is there.

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::files::{lock, remove_directory};
 use crate::{root, target};
 
 /// A component to be: a module and the directories that it and what it imports are in. The component sees them as `/0`,
@@ -31,7 +32,6 @@ impl Component<'_> {
     ///
     /// When something cannot be read, and when componentize-py cannot be had or fails, which it explains on standard error.
     pub fn build(&self, file: &Path) -> Result<()> {
-        // Tests ask for it at the same time.
         let _lock = lock(&file.with_extension("lock"))?;
         let inputs = self.inputs()?;
         let made_of = file.with_extension("inputs");
@@ -161,12 +161,7 @@ impl Environment {
             return Ok(directory);
         }
         eprintln!("python3: installing {} in {}", self.requirements, directory.display());
-        match fs::remove_dir_all(&directory) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("cannot remove {}", directory.display()));
-            }
-            _ => {}
-        }
+        remove_directory(&directory)?;
         run(Command::new("python3").args(["-m", "venv"]).arg(&directory))?;
         let pip = [
             "install",
@@ -183,13 +178,6 @@ impl Environment {
         write(&installed, &requirements)?;
         Ok(directory)
     }
-}
-
-/// Waits until nobody else makes what this file is beside, and keeps others from it until it is dropped.
-fn lock(file: &Path) -> Result<fs::File> {
-    let lock = fs::File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
-    lock.lock().with_context(|| format!("cannot lock {}", file.display()))?;
-    Ok(lock)
 }
 
 /// All files below a directory, sorted, but what Python puts there itself.

@@ -16,10 +16,7 @@ use crate::build;
 pub fn pack(path: Option<&Path>) -> Result<PathBuf> {
     let path = match path {
         Some(path) => path.to_owned(),
-        None => crate::metadata()?
-            .target_directory
-            .join("childproof-suite.tar.zst")
-            .into(),
+        None => crate::target()?.join("childproof-suite.tar.zst"),
     };
     let packer = build::host("childproof-pack-suite")?;
     let status = Command::new(&packer)

@@ -146,14 +146,7 @@ pub fn drift(source: &Path, copies: &Path, files: &[&str]) -> Result<String> {
             }
             Err(error) => return Err(error).with_context(|| format!("cannot read the copy of {file}")),
         };
-        if found != wanted {
-            let diff = TextDiff::from_lines(&found, &wanted);
-            write!(
-                report,
-                "{}",
-                diff.unified_diff().header(file, &from.display().to_string())
-            )?;
-        }
+        report += &diff(file, &found, &from.display().to_string(), &wanted);
     }
     for entry in fs::read_dir(copies).with_context(|| format!("cannot list {}", copies.display()))? {
         let entry = entry?;
@@ -163,6 +156,14 @@ pub fn drift(source: &Path, copies: &Path, files: &[&str]) -> Result<String> {
         }
     }
     Ok(report)
+}
+
+/// What differs between two texts, as a unified diff; empty if nothing does.
+pub(crate) fn diff(old_name: &str, old: &str, new_name: &str, new: &str) -> String {
+    TextDiff::from_lines(old, new)
+        .unified_diff()
+        .header(old_name, new_name)
+        .to_string()
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@
 //! where that cannot be reached. Debian moves on, and a version that is not known is an error.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
+use crate::files::remove_directory;
 use crate::python::{hex, run};
 
 /// A version of the tests.
@@ -152,7 +152,7 @@ impl Tests {
 fn fetched(place: &Path, fetch: fn(&Path) -> Result<()>) -> Result<()> {
     let packages = place.with_extension("packages");
     for directory in [place, &packages] {
-        remove(directory)?;
+        remove_directory(directory)?;
     }
     fs::create_dir_all(&packages).with_context(|| format!("cannot make {}", packages.display()))?;
     fetch(&packages)?;
@@ -175,7 +175,7 @@ fn fetched(place: &Path, fetch: fn(&Path) -> Result<()>) -> Result<()> {
     }
     fs::create_dir_all(place).with_context(|| format!("cannot make {}", place.display()))?;
     fs::rename(&partial, place.join("test")).context("cannot move the tests")?;
-    remove(&packages)
+    remove_directory(&packages)
 }
 
 fn from_ubuntu(packages: &Path) -> Result<()> {
@@ -227,15 +227,6 @@ fn option(name: &str, value: &Path) -> std::ffi::OsString {
     let mut option = std::ffi::OsString::from(format!("{name}="));
     option.push(value);
     option
-}
-
-fn remove(directory: &Path) -> Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", directory.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use std::thread;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
+use crate::files::remove_directory;
 use crate::root;
 
 /// How many tests one guest runs. A guest that hangs, or traps, takes no others with it.
@@ -200,12 +200,7 @@ impl Guest {
     /// Runs the guest in a directory that is made anew, and that no other worker has.
     fn run(&self, worker: usize, command: &str, tests: &[String]) -> Result<Run> {
         let directory = self.directory.join(worker.to_string());
-        match fs::remove_dir_all(&directory) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("cannot empty {}", directory.display()));
-            }
-            _ => {}
-        }
+        remove_directory(&directory)?;
         let [work, results, programs] = ["work", "results", "programs"].map(|name| directory.join(name));
         for directory in [&work.join("tmp"), &results, &programs] {
             fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
