@@ -1,6 +1,8 @@
 //! Builds the C library with the clang and the C library of this machine, and runs what is built with it: its own test guest,
 //! under a policy and with real programs, and the examples.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod documents;
 mod example;
 mod guest;
@@ -9,11 +11,11 @@ mod host;
 mod toolchains;
 mod translate;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::LazyLock;
 
+use common::{output, text};
 use xtask::{build, c};
 
 /// The command `childproof`.
@@ -30,21 +32,5 @@ fn run(policy: &Path, data: Option<&Path>, guest: &Path, arguments: &[&str], std
         command.arg("--dir").arg(format!("{}::/data", data.display()));
     }
     command.arg(guest).args(arguments);
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let bytes = stdin.to_vec();
-    // A guest need not read all of it.
-    let feeder = std::thread::spawn(move || input.write_all(&bytes).ok());
-    let output = child.wait_with_output().unwrap();
-    feeder.join().unwrap();
-    output
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    output(&mut command, stdin)
 }
