@@ -6,6 +6,7 @@
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -137,8 +138,13 @@ fn have_target() {
 
 /// Builds the guests of a flavour and answers where their components are.
 fn build(workspace: &Path, parent: &Path, flavour: Flavour) -> PathBuf {
-    // A directory for each: the compiler's output for wasm has the same name whatever the features are.
-    let target_dir = parent.join(flavour.directory());
+    // What is built for this machine serves both flavours. What is built for wasm has the same names in both, so each has a
+    // directory of its own, which is where cargo looks for it while it builds.
+    let target_dir = parent.join("target");
+    let (own, looked_for) = (parent.join(flavour.directory()), target_dir.join(TARGET));
+    // It is of a build that failed, and nobody knows of which flavour.
+    or_missing(fs::remove_dir_all(&looked_for));
+    or_missing(fs::create_dir_all(&target_dir).and_then(|()| fs::rename(&own, &looked_for)));
     let mut cargo = Command::new(variable("CARGO"));
     cargo
         .args([
@@ -172,7 +178,15 @@ fn build(workspace: &Path, parent: &Path, flavour: Flavour) -> PathBuf {
         eprintln!("{}", String::from_utf8_lossy(&output.stderr));
         fail("the guests of the test suite do not build; see above");
     }
-    target_dir.join(TARGET).join("release")
+    fs::rename(&looked_for, &own).expect("the directory can be moved");
+    own.join("release")
+}
+
+fn or_missing(result: io::Result<()>) {
+    match result {
+        Err(error) if error.kind() != ErrorKind::NotFound => fail(&format!("cannot make room for the guests: {error}")),
+        _ => {}
+    }
 }
 
 fn fail(message: &str) -> ! {
