@@ -5,11 +5,12 @@ guest carries the bytes itself, in the background of whatever it waits for.
 """
 
 import os
-import warnings
+from contextlib import suppress
 
 from wit_world.imports import wasi_io_poll as io_poll
 
 from . import _wait
+from ._log import logger
 from ._pipe import READ_LEN, ReadEnd, WriteEnd
 
 _LAST_STEPS = 64
@@ -55,9 +56,8 @@ class _Carrier[E: ReadEnd | WriteEnd]:
                 raise OSError("the guest has closed the file meanwhile")
             return self._carry()
         except OSError as error:
-            # Nobody has asked for this, so nobody can be told by an exception.
-            warnings.warn(f"the file {self._number} of a process: {error}", RuntimeWarning, stacklevel=2)
             self.close()
+            logger.warning("the file %d of a process: %s", self._number, error)
             return False
 
     def close(self) -> None:
@@ -73,11 +73,8 @@ class _Carrier[E: ReadEnd | WriteEnd]:
                 os.close(self._number)
 
     def finish(self) -> None:
-        """Carry what is there, and no more: the process has ended."""
-        for _ in range(_LAST_STEPS):
-            if not self.step():
-                break
-        self.close()
+        """The process has ended."""
+        raise NotImplementedError
 
     def _who(self) -> tuple[int, int]:
         status = os.fstat(self._number)
@@ -89,6 +86,12 @@ class _Carrier[E: ReadEnd | WriteEnd]:
 
 class FromProcess(_Carrier[ReadEnd]):
     """What a process writes goes to a file."""
+
+    def finish(self) -> None:
+        for _ in range(_LAST_STEPS):
+            if not self.step():
+                break
+        self.close()
 
     def _carry(self) -> bool:
         data = self._end.try_read(READ_LEN)
@@ -108,6 +111,18 @@ class ToProcess(_Carrier[WriteEnd]):
 
     _unsent = memoryview(b"")
 
+    def finish(self) -> None:
+        if not self._end.closed:
+            self._give_back()
+        self.close()
+
+    def _give_back(self) -> None:
+        """Leave what was not sent to who reads the file next."""
+        # Not every file can.
+        with suppress(OSError):
+            if self._who() == self._identity:
+                os.lseek(self._number, -len(self._unsent), os.SEEK_CUR)
+
     def _carry(self) -> bool:
         if not self._unsent:
             self._unsent = memoryview(os.read(self._number, READ_LEN))
@@ -118,6 +133,7 @@ class ToProcess(_Carrier[WriteEnd]):
             count = self._end.try_write(self._unsent)
         except BrokenPipeError:
             # The process reads no more, which is its own business.
+            self._give_back()
             self.close()
             return False
         self._unsent = self._unsent[count:]

@@ -10,6 +10,7 @@ from wit_world.imports import wasi_io_poll as io_poll
 
 from . import _signals
 from ._errors import os_error, system_error
+from ._log import logged
 from ._resource import hold, release
 
 EndedBy = Literal["itself", "guest", "wall-time", "output", "cpu-time", "memory", "file-size"]
@@ -106,7 +107,9 @@ class Child:
             release(self._handle)
             self._handle = None
         while self.at_the_end:
-            self.at_the_end.pop(0)()
+            callback = self.at_the_end.pop(0)
+            with logged(f"what follows the end of process {self.pid}"):
+                callback()
 
     def forget(self) -> None:
         """Let go of a process that has ended and whose end was told: nothing finds it by its number any more."""

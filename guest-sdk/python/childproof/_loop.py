@@ -17,7 +17,7 @@ from wit_world.imports import wasi_io_poll as io_poll
 from ._pipe import PipeReader, PipeWriter, ReadEnd, WriteEnd, pipe_of
 from ._resource import sweep
 from ._transports import ReadTransport, SubprocessTransport, WriteTransport
-from ._wait import wait
+from ._wait import serve, wait
 
 
 type Source = Callable[[], io_poll.Pollable | None]
@@ -60,7 +60,9 @@ class _Poller:
         waiting = [(watch, pollable) for watch, pollable in sources if pollable is not None]
         if ready:
             timeout = 0
-        if waiting or timeout:
+        if not waiting and timeout == 0:
+            serve()
+        else:
             places = wait([pollable for _, pollable in waiting], timeout)
             ready += [watch for place, (watch, _) in enumerate(waiting) if place in places]
         return ready
@@ -69,7 +71,8 @@ class _Poller:
 class EventLoop(asyncio.BaseEventLoop):
     """An event loop for a component. ``asyncio.run`` and ``asyncio.new_event_loop`` make one."""
 
-    def __init__(self) -> None:
+    def __init__(self, selector: object = None) -> None:
+        # CPython's loop takes one. Here there is nothing to select with but what the host gives.
         super().__init__()
         self._selector = _Poller()
 
@@ -103,22 +106,20 @@ class EventLoop(asyncio.BaseEventLoop):
         """Read from a pipe of a process, or from ``sys.stdin``."""
         file = pipe_of(pipe)
         if isinstance(file, PipeReader):
-            end = file.end
-        elif pipe is sys.stdin or pipe is sys.stdin.buffer:
-            end = ReadEnd(wasi_cli_stdin.get_stdin())
-        else:
+            return await self._connect(ReadTransport, protocol_factory(), pipe, file.end)
+        if pipe is None or pipe not in (sys.stdin, getattr(sys.stdin, "buffer", None)):
             raise NotImplementedError(f"only a process's pipe or sys.stdin can be read by the event loop, not {pipe!r}")
-        return await self._connect(ReadTransport, protocol_factory, pipe, end)
+        protocol = protocol_factory()
+        return await self._connect(ReadTransport, protocol, pipe, ReadEnd(wasi_cli_stdin.get_stdin()))
 
     async def connect_write_pipe(self, protocol_factory: Any, pipe: Any) -> Any:
         """Write to a pipe of a process."""
         file = pipe_of(pipe)
         if not isinstance(file, PipeWriter):
             raise NotImplementedError(f"only a process's pipe can be written by the event loop, not {pipe!r}")
-        return await self._connect(WriteTransport, protocol_factory, pipe, file.end)
+        return await self._connect(WriteTransport, protocol_factory(), pipe, file.end)
 
-    async def _connect(self, make: Any, protocol_factory: Any, pipe: Any, end: ReadEnd | WriteEnd) -> Any:
-        protocol = protocol_factory()
+    async def _connect(self, make: Any, protocol: Any, pipe: Any, end: ReadEnd | WriteEnd) -> Any:
         transport = make(self, pipe, end, protocol)
         try:
             # One turn of the loop: the protocol is told of the connection in it.

@@ -15,6 +15,7 @@ from componentize_py_types import Err
 from wit_world.imports import wasi_io_poll as io_poll
 from wit_world.imports import wasi_io_streams as streams
 
+from . import _append
 from ._errors import system_error
 from ._resource import abandon, hold, let_go, release, sweep
 from ._wait import wait
@@ -90,6 +91,8 @@ class ReadEnd(_End[streams.InputStream]):
             return self.stream().read(size) or None
         except Err as failure:
             return _end_of(failure)
+        finally:
+            _append.follow()
 
 
 class WriteEnd(_End[streams.OutputStream]):
@@ -113,8 +116,12 @@ class WriteEnd(_End[streams.OutputStream]):
 
     def flush(self) -> None:
         """Wait until all that was accepted is in the pipe."""
+        stream = self.stream()
         try:
-            self.stream().blocking_flush()
+            stream.flush()
+            # It takes nothing more until then.
+            while not stream.check_write():
+                wait([self.pollable()], None)
         except Err as failure:
             raise _write_error(failure) from failure
 
@@ -251,11 +258,13 @@ def numbered(number: int) -> PipeFile[Any] | None:
 
 
 def pipe_of(file: object) -> PipeFile[Any] | None:
-    """The pipe below a file: one of this module, what buffers it, or its number."""
+    """The pipe of a file, or of a number; ``None`` if it is of something else. Raises ``ValueError`` for a closed file."""
     if isinstance(file, int):
         return _files.get(file)
-    if isinstance(file, io.TextIOWrapper):
-        file = file.buffer
-    if isinstance(file, (io.BufferedReader, io.BufferedWriter)):
-        file = file.raw
-    return file if isinstance(file, PipeFile) else None
+    fileno = getattr(file, "fileno", None)
+    if fileno is None:
+        return None
+    try:
+        return _files.get(fileno())
+    except io.UnsupportedOperation:
+        return None

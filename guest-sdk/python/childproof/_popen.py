@@ -159,13 +159,7 @@ class Popen(_Stock):
             finally:
                 for stream in streams:
                     stream.take_back()
-        try:
-            self._started(handle, streams)
-        except BaseException:
-            # An encoding that there is not, say: nobody gets this process.
-            self.kill()
-            self.wait()
-            raise
+        self._started(handle, streams)
 
     def _started(self, handle: process.Process, streams: Sequence[_stdio.Stream]) -> None:
         self._child = Child(handle)
@@ -175,15 +169,26 @@ class Popen(_Stock):
             if stream.started is not None and stream.ended is not None:
                 stream.started()
                 self._child.at_the_end.append(stream.ended)
-        stdin, stdout, stderr = handle.take_stdin(), handle.take_stdout(), handle.take_stderr()
-        if stdin is not None:
-            self.stdin = self._guest_end(self._child, streams[0], WriteEnd(stdin))
-        if stdout is not None:
-            self.stdout = self._guest_end(self._child, streams[1], ReadEnd(stdout))
-        if stderr is not None:
-            self.stderr = self._guest_end(self._child, streams[2], ReadEnd(stderr))
+        stdin = handle.take_stdin()
+        ends = (
+            None if stdin is None else WriteEnd(stdin),
+            *(None if output is None else ReadEnd(output) for output in (handle.take_stdout(), handle.take_stderr())),
+        )
+        try:
+            files = [self._guest_end(self._child, stream, end) for stream, end in zip(streams, ends)]
+        except BaseException:
+            # An encoding that there is not, say: nobody gets this process.
+            for end in ends:
+                if end is not None:
+                    end.close()
+            self.kill()
+            self.wait()
+            raise
+        self.stdin, self.stdout, self.stderr = files
 
-    def _guest_end(self, child: Child, stream: _stdio.Stream, end: ReadEnd | WriteEnd) -> Any:
+    def _guest_end(self, child: Child, stream: _stdio.Stream, end: ReadEnd | WriteEnd | None) -> Any:
+        if end is None:
+            return None
         if stream.is_carried and stream.number is not None:
             carrier = FromProcess(end, stream.number) if isinstance(end, ReadEnd) else ToProcess(end, stream.number)
             child.at_the_end.append(carrier.finish)
@@ -403,12 +408,12 @@ def _read_ahead(file: IO[Any]) -> list[bytes]:
     reader = pipe_of(file)
     if not isinstance(buffer, io.BufferedReader) or not isinstance(reader, PipeReader) or file.closed:
         return []
-    reader.nonblocking = True
+    nonblocking, reader.nonblocking = reader.nonblocking, True
     try:
         ahead = buffer.peek()
         return [buffer.read(len(ahead))] if ahead else []
     finally:
-        reader.nonblocking = False
+        reader.nonblocking = nonblocking
 
 
 def _close(file: IO[Any]) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
+from ._log import logged
+
 
 class Resource(Protocol):
     """A handle of the host, as componentize-py wraps it: leaving its context drops it."""
@@ -52,4 +54,7 @@ def abandon(close: Callable[[], None]) -> None:
 def sweep() -> None:
     """Close what was abandoned, in the order in which it was."""
     while _abandoned:
-        _abandoned.popleft()()
+        close = _abandoned.popleft()
+        # The caller is about something else.
+        with logged("closing what was forgotten"):
+            close()

@@ -5,7 +5,6 @@ import io
 import os
 import stat
 import subprocess
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, TypeIs
@@ -13,15 +12,12 @@ from typing import IO, Any, TypeIs
 from wit_world.imports import childproof_process as process
 from wit_world.imports import wasi_filesystem as filesystem
 
-from . import _files
+from . import _append, _files
 from ._pipe import PipeReader, PipeWriter, pipe_of
 from ._resource import release
 
 type Asked = int | IO[Any] | None
 """What a caller of ``subprocess`` may say of a stream."""
-
-_appended_to: Counter[Any] = Counter()
-"""The files of the guest that processes append to, with how many do."""
 
 
 @dataclass
@@ -138,19 +134,14 @@ def _output(asked: Asked, name: str, own: int, cases: _Cases) -> Stream:
     if descriptor is None:
         return Stream(cases.piped, number, is_carried=True)
     raw = _raw(asked)
-
-    def started() -> None:
-        _appended_to[raw] += 1
-
-    def ended() -> None:
-        _appended_to[raw] -= 1
-        if not _appended_to[raw]:
-            del _appended_to[raw]
-        if not raw.closed:
-            os.lseek(raw.fileno(), 0, os.SEEK_END)
-
     file = process.FileStream(descriptor, None)
-    return Stream(lambda: cases.file(file), number, lent=descriptor, started=started, ended=ended)
+    return Stream(
+        lambda: cases.file(file),
+        number,
+        lent=descriptor,
+        started=lambda: _append.begin(raw),
+        ended=lambda: _append.end(raw),
+    )
 
 
 def _is_one_file(one: Asked, other: Asked) -> bool:
@@ -170,7 +161,8 @@ def _number_of(asked: int | IO[Any]) -> int:
 
 
 def _demand(name: str, asked: int | IO[Any], ability: str) -> None:
-    """Fail where a file was not opened for what a stream needs: it may be opened anew for that."""
+    """Fail where there is no such file, or it was not opened for what a stream needs: it may be opened anew for that."""
+    os.fstat(_number_of(asked))
     able = getattr(asked, ability, None)
     if able is not None and not able():
         raise OSError(errno.EBADF, f"{name}: the file is not {ability}")
@@ -187,11 +179,10 @@ def _raw(file: IO[Any]) -> Any:
 def _can_be_appended_to(file: IO[Any]) -> bool:
     """Whether a process may append to a file of the guest.
 
-    A process has its own position in a file, so that of the guest would stay behind. At the end of a file that is no
-    matter: all append to it, and the guest goes to its end again when the process is gone.
+    A process has its own position in a file. At the end of a file that is no matter: all append to it.
     """
     number = file.fileno()
     status = os.fstat(number)
     if not stat.S_ISREG(status.st_mode):
         return False
-    return _appended_to[_raw(file)] > 0 or os.lseek(number, 0, os.SEEK_CUR) == status.st_size
+    return _append.is_appended_to(_raw(file)) or os.lseek(number, 0, os.SEEK_CUR) == status.st_size

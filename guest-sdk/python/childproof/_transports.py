@@ -73,11 +73,13 @@ class _PipeTransport[E: ReadEnd | WriteEnd](transports.BaseTransport):
             return
         self._is_lost = True
         self._stop()
-        self._end.close()
         try:
-            self._pipe.close()
-        finally:
             self._protocol.connection_lost(error)
+        finally:
+            try:
+                self._pipe.close()
+            finally:
+                self._end.close()
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
         if not self._end.closed:

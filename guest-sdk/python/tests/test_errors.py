@@ -9,6 +9,7 @@ import unittest.mock
 from typing import Any
 
 import childproof
+from childproof import _resource
 
 
 class Refused(unittest.TestCase):
@@ -120,6 +121,15 @@ class Invalid(unittest.TestCase):
             # The quota of this grant is one.
             with self.assertRaises(LookupError):
                 subprocess.Popen(["single", "1000"], stdout=subprocess.PIPE, encoding="no-such-encoding")
+
+    def test_what_fails_holds_nothing(self) -> None:
+        held = len(_resource._held)
+        for _ in range(3):
+            with self.assertRaises(LookupError):
+                subprocess.Popen(
+                    ["single", "1000"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="no-such-encoding"
+                )
+        self.assertEqual(len(_resource._held), held)
 
     def test_no_program(self) -> None:
         with self.assertRaises(IndexError):

@@ -6,6 +6,7 @@ import select
 import subprocess
 import tempfile
 import unittest
+import unittest._log  # assertLogs imports it, which a component can no longer do
 
 HELLO = ["sh", "-c", "echo out; echo err >&2"]
 
@@ -34,6 +35,40 @@ class Given(unittest.TestCase):
             log.write("end\n")
         with open("/data/log") as log:
             self.assertEqual(log.read(), "line\n" * 16 + "end\n")
+
+    def test_the_guest_is_where_it_went_since(self) -> None:
+        with open("/data/log", "w+") as log:
+            process = subprocess.Popen(["sh", "-c", "echo out; echo err >&2"], stdout=log, stderr=subprocess.PIPE)
+            assert process.stderr is not None
+            self.assertEqual(process.stderr.read(), b"err\n")
+            process.stderr.close()
+            log.seek(0)
+            self.assertEqual(process.wait(), 0)
+            self.assertEqual(log.read(), "out\n")
+
+    def test_what_the_guest_writes_next_is_at_the_end(self) -> None:
+        with open("/data/log", "w") as log:
+            process = subprocess.Popen(["sh", "-c", "read go; echo process"], stdin=subprocess.PIPE, stdout=log)
+            log.write("guest\n")
+            log.flush()
+            process.communicate(b"go\n")
+            log.write("guest\n")
+        with open("/data/log") as log:
+            self.assertEqual(log.read(), "guest\nprocess\nguest\n")
+
+    def test_a_number_that_is_closed_meanwhile(self) -> None:
+        with open("/data/log", "w") as log, open("/data/errors", "w") as errors:
+            process = subprocess.Popen(
+                ["sh", "-c", "read go; echo err >&2; exit 3"], stdin=subprocess.PIPE, stdout=log, stderr=errors
+            )
+            os.close(log.fileno())
+            process.communicate(b"go\n")
+            self.assertEqual(process.returncode, 3)
+            errors.write("next\n")
+            with self.assertRaises(OSError):
+                log.close()
+        with open("/data/errors") as errors:
+            self.assertEqual(errors.read(), "err\nnext\n")
 
     def test_a_file_that_is_closed_meanwhile(self) -> None:
         with open("/data/log", "wb") as log:
@@ -153,6 +188,24 @@ class Carried(unittest.TestCase):
         finally:
             os.close(number)
 
+    def test_a_number_that_is_none(self) -> None:
+        for stream in ("stdin", "stdout", "stderr"):
+            with self.subTest(stream), self.assertRaises(OSError) as caught:
+                subprocess.Popen(["sh", "-c", "echo ran >/data/ran"], **{stream: 77})  # type: ignore[call-overload]
+            self.assertEqual(caught.exception.errno, errno.EBADF)
+        self.assertFalse(os.path.exists("/data/ran"))
+
+    def test_what_a_process_did_not_take_is_left_to_the_next(self) -> None:
+        size = 3 << 20
+        with tempfile.TemporaryFile(dir="/data") as source:
+            source.truncate(size)
+            source.seek(0)
+            first = subprocess.run(["sh", "-c", "exec 0<&-; exit 5"], stdin=source)
+            self.assertEqual(first.returncode, 5)
+            second = subprocess.run(["cat"], stdin=source, stdout=subprocess.PIPE)
+            # What a pipe holds is gone with the process, and no more.
+            self.assertGreaterEqual(len(second.stdout), size - (128 << 10))
+
     def test_a_number_that_the_guest_closes_at_once(self) -> None:
         number = os.open("/data/number", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         process = subprocess.Popen(["sh", "-c", "read go; echo late"], stdin=subprocess.PIPE, stdout=number)
@@ -173,7 +226,7 @@ class Carried(unittest.TestCase):
         with tempfile.TemporaryFile(dir="/data") as source:
             number = source.fileno()
             process = subprocess.Popen(["cat"], stdin=source, stdout=subprocess.PIPE)
-        with open("/data/secret") as secret, self.assertWarns(RuntimeWarning):
+        with open("/data/secret") as secret, self.assertLogs("childproof", "WARNING"):
             self.assertEqual(secret.fileno(), number)
             self.assertEqual(process.communicate(), (b"", None))
             self.assertEqual(secret.read(), "secret")

@@ -2,12 +2,15 @@
 
 import asyncio
 import gc
+import io
 import os
+import selectors
 import signal
 import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from asyncio.subprocess import PIPE
 
 import childproof
@@ -147,6 +150,42 @@ class Loop(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(await process.wait(), -signal.SIGKILL)
         self.assertEqual(failures, [])
 
+    async def test_what_the_file_of_a_pipe_has_in_its_buffer_is_written(self) -> None:
+        loop = asyncio.get_running_loop()
+        with subprocess.Popen(["cat"], stdin=PIPE, stdout=PIPE) as process:
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.write(b"buffered")
+            transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
+            transport.close()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            self.assertEqual(process.stdout.read(), b"buffered")
+
+    async def test_a_protocol_is_told_before_its_pipe_is_closed(self) -> None:
+        loop = asyncio.get_running_loop()
+        told = loop.create_future()
+
+        class Protocol(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                self.pipe = transport.get_extra_info("pipe")
+
+            def connection_lost(self, error: Exception | None) -> None:
+                told.set_result(self.pipe.closed)
+
+        with subprocess.Popen(["sh", "-c", ":"], stdout=PIPE) as process:
+            await loop.connect_read_pipe(Protocol, process.stdout)
+            self.assertFalse(await told)
+            assert process.stdout is not None
+            self.assertTrue(process.stdout.closed)
+
+    async def test_files_are_carried_while_the_loop_is_busy(self) -> None:
+        with tempfile.TemporaryFile(dir="/data") as copy:
+            process = subprocess.Popen(["sh", "-c", "printf out; read end"], stdin=PIPE, stdout=copy)
+            async with asyncio.timeout(60):
+                while not os.fstat(copy.fileno()).st_size:
+                    await asyncio.sleep(0)
+            process.communicate()
+
     async def test_the_popen_of_a_process(self) -> None:
         process = await asyncio.create_subprocess_exec("brief", "1000")
         self.assertEqual(await process.wait(), -signal.SIGKILL)
@@ -170,9 +209,16 @@ class Loop(unittest.IsolatedAsyncioTestCase):
             await loop.run_in_executor(None, print)
         with open("/data/file", "w+b") as file, self.assertRaises(NotImplementedError):
             await loop.connect_read_pipe(asyncio.Protocol, file)
+        for pipe in (None, io.BytesIO()):
+            with unittest.mock.patch("sys.stdin", io.StringIO()), self.assertRaises(NotImplementedError):
+                await loop.connect_read_pipe(asyncio.Protocol, pipe)
 
 
 class Alone(unittest.TestCase):
+    def test_a_loop_is_made_with_a_selector(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.DefaultSelector())) as runner:
+            self.assertEqual(runner.run(asyncio.sleep(0, "done")), "done")
+
     def test_a_loop_that_nothing_can_wake(self) -> None:
         async def waits() -> None:
             await asyncio.get_running_loop().create_future()

@@ -6,6 +6,7 @@ import select
 import selectors
 import subprocess
 import unittest
+from typing import IO, Any
 
 PIPE = subprocess.PIPE
 ECHO = ["sh", "-c", "while read line; do echo $line; done"]
@@ -56,6 +57,15 @@ class Os(unittest.TestCase):
                     call()
                 self.assertEqual(caught.exception.errno, errno.EBADF)
 
+    def test_it_stays_as_it_was_set(self) -> None:
+        with subprocess.Popen(["sleep", "1000"], stdout=PIPE) as process:
+            assert process.stdout
+            os.set_blocking(process.stdout.fileno(), False)
+            with self.assertRaises(subprocess.TimeoutExpired):
+                process.communicate(timeout=0.001)
+            process.kill()
+            self.assertFalse(os.get_blocking(process.stdout.fileno()))
+
     def test_files_are_what_they_were(self) -> None:
         number = os.open("/data/plain", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         os.write(number, b"text")
@@ -76,6 +86,24 @@ class Select(unittest.TestCase):
             process.stdin.write(b"line\n")
             process.stdin.flush()
             self.assertEqual(select.select([process.stdout.fileno()], [], [])[0], [process.stdout.fileno()])
+
+    def test_whatever_has_the_number_of_a_pipe_is_one(self) -> None:
+        class Wrapper:
+            def __init__(self, file: IO[bytes]) -> None:
+                self.fileno = file.fileno
+
+        with subprocess.Popen(["sh", "-c", "echo line"], stdout=PIPE) as process:
+            assert process.stdout
+            wrapper: Any = Wrapper(process.stdout)
+            self.assertEqual(select.select([wrapper], [], []), ([wrapper], [], []))
+            self.assertEqual(subprocess.run(["cat"], stdin=wrapper, stdout=PIPE).stdout, b"line\n")
+
+    def test_what_is_closed_cannot_be_waited_for(self) -> None:
+        with subprocess.Popen(["sh", "-c", ":"], stdout=PIPE) as process:
+            assert process.stdout
+            process.stdout.close()
+            with self.assertRaises(ValueError):
+                select.select([process.stdout], [], [], 0)
 
     def test_the_end_of_a_pipe_can_be_read(self) -> None:
         with subprocess.Popen(["sh", "-c", ":"], stdout=PIPE) as process:

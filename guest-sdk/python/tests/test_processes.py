@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import tempfile
 import unittest
 
 import childproof
@@ -181,6 +182,17 @@ class Pipelines(unittest.TestCase):
         last.stdin.write(b"c\n")
         subprocess.run(["sh", "-c", "printf 'b\\na\\n'"], stdout=last.stdin, check=True)
         self.assertEqual(last.communicate()[0], b"a\nb\nc\n")
+
+    def test_it_is_given_away_while_it_is_full(self) -> None:
+        data = b"x" * (4 << 20)
+        with tempfile.TemporaryFile(dir="/data") as copy:
+            last = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=copy, bufsize=0)
+            assert last.stdin is not None
+            last.stdin.write(data)
+            subprocess.run(["sh", "-c", "printf end"], stdout=last.stdin, check=True)
+            self.assertEqual(last.wait(), 0)
+            copy.seek(0)
+            self.assertTrue(copy.read() == data + b"end")
 
     def test_both_outputs_go_to_the_input_of_another(self) -> None:
         last = subprocess.Popen(["sort"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -4,9 +4,12 @@ import gc
 import os
 import subprocess
 import unittest
+import unittest._log  # assertLogs imports it, which a component can no longer do
 import warnings
 from subprocess import PIPE
 from typing import IO
+
+from childproof import _resource
 
 
 class Forgotten(unittest.TestCase):
@@ -49,6 +52,20 @@ class Forgotten(unittest.TestCase):
         process.stdin = None
         gc.collect()
         self.assertEqual(process.wait(), 0)
+
+    def test_an_error_of_it_is_nobody_elses(self) -> None:
+        def fails() -> None:
+            raise LookupError("on purpose")
+
+        class Forgotten:
+            def __del__(self) -> None:
+                _resource.abandon(fails)
+
+        Forgotten()
+        gc.collect()
+        with self.assertLogs("childproof", "ERROR") as logs:
+            subprocess.run(["sh", "-c", ":"], check=True)
+        self.assertIn("on purpose", logs.output[0])
 
     def test_in_a_cycle(self) -> None:
         for _ in range(50):
