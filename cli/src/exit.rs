@@ -81,7 +81,7 @@ Exit codes:
   0    all cases were run, and passed
   1    a case failed
   2    the command line is wrong
-  4    nothing failed, and a case was skipped; 0 with --allow-skipped
+  4    nothing failed, and a case was skipped; 0 with --allow-skipped, unless all were
   125  childproof failed: a bad archive, a name that no case has
   130  ctrl-C ended it, and all that ran; and 128+N for any other signal N";
 

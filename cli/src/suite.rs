@@ -108,7 +108,11 @@ fn open(file: &Path) -> Result<Archive> {
 
 /// The cases that are asked for. One that was asked for and is not there is an error.
 fn select<'m>(manifest: &'m Manifest, args: &SuiteArgs) -> Result<Vec<Case<'m>>> {
-    let all: Vec<_> = manifest.cases(args.tier).map(|case| (case, case.to_string())).collect();
+    let all: Vec<_> = manifest
+        .cases(args.tier)
+        .filter(|case| args.flavour.is_none_or(|flavour| flavour == case.flavour))
+        .map(|case| (case, case.to_string()))
+        .collect();
     if let Some(name) = args
         .names
         .iter()
@@ -117,12 +121,12 @@ fn select<'m>(manifest: &'m Manifest, args: &SuiteArgs) -> Result<Vec<Case<'m>>>
         if let Some((guest, why)) = host_only(manifest).find(|(guest, _)| guest.contains(name)) {
             bail!("{name}: no archive can ask a host for {guest}: {why}");
         }
-        bail!("{name}: no case has this in its name; --list prints the names");
+        let of = args.flavour.map(|flavour| format!(" of {}", flavour.version()));
+        let of = of.unwrap_or_default();
+        bail!("{name}: no case{of} has this in its name; --list prints the names");
     }
-    let is_asked_for = |(case, name): &(Case<'_>, String)| {
-        (args.names.is_empty() || args.names.iter().any(|part| name.contains(part)))
-            && args.flavour.is_none_or(|flavour| flavour == case.flavour)
-    };
+    let is_asked_for =
+        |(_, name): &(Case<'_>, String)| args.names.is_empty() || args.names.iter().any(|part| name.contains(part));
     let asked: Vec<_> = all.into_iter().filter(is_asked_for).map(|(case, _)| case).collect();
     if asked.is_empty() {
         bail!("there is no such case in this flavour; --list prints the names");
@@ -255,7 +259,7 @@ impl Tally {
         report::print(format!("\n{passed} ok, {failed} failed, {skipped} skipped\n").as_bytes())?;
         Ok(ExitCode::from(match (failed, skipped) {
             (1.., _) => exit::ERROR,
-            (0, 1..) if !allow_skipped => exit::SKIPPED,
+            (0, 1..) if !allow_skipped || *passed == 0 => exit::SKIPPED,
             _ => 0,
         }))
     }

@@ -231,6 +231,10 @@ impl Guest {
         if self.tiers.as_ref().is_some_and(Vec::is_empty) {
             return Some("`tiers` is empty, so it would not be run; leave it out if it is about none".to_owned());
         }
+        let tiers = || self.tiers.iter().flatten();
+        if let Some(tier) = tiers().find(|tier| tiers().filter(|other| other == tier).count() > 1) {
+            return Some(format!("`tiers` has {tier} twice"));
+        }
         if let Some(not_in) = &self.not_in
             && (self.tiers.is_some() || not_in.tier == Tier::Full)
         {

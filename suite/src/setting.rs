@@ -61,11 +61,13 @@ impl Setting {
             busy: Vec::new(),
         };
         let given = case.given;
-        for tool in given.tools.iter().chain(given.starter.first()) {
-            find(tool)?;
-        }
         setting.args = setting.fill_all(case.args)?;
         setting.starter = setting.fill_all(&given.starter)?;
+        // What is a path may be a program of the case itself.
+        let starter = setting.starter.first().filter(|program| !program.contains('/'));
+        for tool in given.tools.iter().chain(starter) {
+            find(tool)?;
+        }
         for (parent, entries) in [(setting.data(), &given.data), (setting.programs(), &given.programs)] {
             system(&parent, fs::create_dir(&parent))?;
             for (name, entry) in entries {

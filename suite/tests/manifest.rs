@@ -144,6 +144,11 @@ fn what_is_wrong_is_said_with_its_place() {
         ),
         ("[guests.a]\ntiers = []\n", (1, 9), "guests.a: `tiers` is empty"),
         (
+            "[guests.a]\ntiers = [\"none\", \"full\", \"none\"]\n",
+            (1, 9),
+            "guests.a: `tiers` has none twice",
+        ),
+        (
             "[guests.a]\nargs = [\"x\"]\n[guests.a.runs]\nb = {}\n",
             (1, 9),
             "guests.a: it has `runs`",

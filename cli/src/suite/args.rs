@@ -56,7 +56,7 @@ pub(crate) struct SuiteArgs {
     /// End a case that takes longer, with all that it started: it has failed.
     #[arg(long, value_name = "DUR", value_parser = args::timeout, default_value = "2m")]
     pub(crate) timeout: Duration,
-    /// Exit with 0 also where something was skipped.
+    /// Exit with 0 also where something was skipped, but not all.
     #[arg(long)]
     pub(crate) allow_skipped: bool,
     /// The command that runs a case on another host. All that follows is its own: other flags go before it.

@@ -236,6 +236,7 @@ fn what_cannot_be_run_is_skipped_and_no_success() {
         )
     );
     place.run(["suite", "suite", "--allow-skipped"]).code(0);
+    place.run(["suite", "suite", "wants", "--allow-skipped"]).code(4);
 
     write_runner(&place, "echo 'it has no namespaces' >&2; exit 77");
     let unable = place.run(["suite", "suite", "runs", "--runner", "./runner"]).code(4);
@@ -324,7 +325,10 @@ fn cases_are_listed_and_chosen_by_their_names() {
         .failed_saying(&["no archive can ask a host for c_own: it takes a hook"]);
     place
         .run(["suite", "suite", "/0.2/", "--flavour", "0.3"])
-        .failed_saying(&["no such case in this flavour"]);
+        .failed_saying(&["/0.2/: no case of 0.3 has this in its name"]);
+    place
+        .run(["suite", "suite", "one", "two/0.2", "--flavour", "0.3"])
+        .failed_saying(&["two/0.2: no case of 0.3 has this in its name"]);
     assert!(
         place
             .run(["suite", "suite", "--flavour", "0.4"])

@@ -109,6 +109,10 @@ fn a_starter_becomes_the_host() {
     );
     write_runner(&place, "test \"$STARTED\" = \"$CHILDPROOF_SUITE_DATA\"");
     place.run(["suite", "suite", "--runner", "./runner"]).code(0);
+    let own = "starter = [\"${programs}/wrap\"]\nprograms = { wrap = { executable = '''#!/bin/sh\nexport STARTED=\"${1:+yes}\"; exec \"$@\"\n''' } }";
+    write(&place, &[("a", own, |guest| guest.end(true))]);
+    write_runner(&place, "test \"$STARTED\" = yes");
+    place.run(["suite", "suite", "--runner", "./runner"]).code(0);
 }
 
 #[test]
