@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use childproof_launch::{Stdio, Termination, Tier};
@@ -116,8 +117,12 @@ fn children_outlive_their_profile() {
     });
 }
 
+/// Held while there is a pipe with low numbers, which a copy would keep, and while one is made.
+static LOW_PIPE: Mutex<()> = Mutex::new(());
+
 /// A pipe whose ends have high numbers, so that copies of this process can close them.
 fn high_pipe() -> (OwnedFd, OwnedFd) {
+    let _no_copies = LOW_PIPE.lock().unwrap();
     let (reader, writer) = io::pipe().unwrap();
     let high = |fd: i32| {
         // SAFETY: the call takes numbers; the new descriptor is nobody else's.
@@ -134,6 +139,7 @@ const HIGH: i32 = 500;
 
 /// A copy of this process that holds all its descriptors but the high ones until it is killed.
 fn copy() -> libc::pid_t {
+    let _no_pipe = LOW_PIPE.lock().unwrap();
     // SAFETY: the copy makes system calls and nothing else.
     unsafe {
         let pid = libc::fork();
