@@ -165,16 +165,16 @@ class Popen(_Stock):
         self._child = Child(handle)
         self.pid = self._child.pid
         self._child_created = True
-        for stream in streams:
-            if stream.started is not None and stream.ended is not None:
-                stream.started()
-                self._child.at_the_end.append(stream.ended)
         stdin = handle.take_stdin()
         ends = (
             None if stdin is None else WriteEnd(stdin),
             *(None if output is None else ReadEnd(output) for output in (handle.take_stdout(), handle.take_stderr())),
         )
         try:
+            for stream in streams:
+                if stream.started is not None and stream.ended is not None:
+                    stream.started()
+                    self._child.at_the_end.append(stream.ended)
             files = [self._guest_end(self._child, stream, end) for stream, end in zip(streams, ends)]
         except BaseException:
             # An encoding that there is not, say: nobody gets this process.
