@@ -121,8 +121,9 @@ fn select<'m>(manifest: &'m Manifest, args: &SuiteArgs) -> Result<Vec<Case<'m>>>
         if let Some((guest, why)) = host_only(manifest).find(|(guest, _)| guest.contains(name)) {
             bail!("{name}: no archive can ask a host for {guest}: {why}");
         }
-        let of = args.flavour.map(|flavour| format!(" of {}", flavour.version()));
-        let of = of.unwrap_or_default();
+        let of = args
+            .flavour
+            .map_or_else(String::new, |flavour| format!(" of {}", flavour.version()));
         bail!("{name}: no case{of} has this in its name; --list prints the names");
     }
     let is_asked_for =
